@@ -1,0 +1,20 @@
+/*
+ * cvm.c: what happens when the library is loaded.
+ */
+#include "compat.h"
+
+#include "fmgr.h"
+
+#include "recompute/recompute.h"
+#include "worker/launcher.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	cvm_recompute_init();
+	cvm_worker_init();
+}
