@@ -1,0 +1,67 @@
+/*
+ * cells.h: what a finished table holds for the kernels (table_loglik) of the
+ * families.  Plain C; table.h is what everybody else reads.
+ *
+ * Rows are sorted by x, so that what depends on x alone is computed once per
+ * group; ages and spans are numbered, so that their logarithms are computed
+ * once per distinct value and looked up per row.
+ */
+#ifndef CVM_MODELS_CELLS_H
+#define CVM_MODELS_CELLS_H
+
+#include "models/table.h"
+
+/* Rows of one x: [first, first + rows). */
+typedef struct cvm_group
+{
+	double		x;
+	size_t		first;
+	size_t		rows;
+	double		customers;		/* sum of weights */
+	double		log_total;		/* spend: sum of weight * ln(x * mean_spend) */
+} cvm_group;
+
+/* The logarithm and the inverse of alpha + a distinct age or span: filled by the kernel. */
+typedef struct cvm_shifted
+{
+	double		log;
+	double		inverse;
+} cvm_shifted;
+
+typedef struct cvm_cells
+{
+	size_t		rows;
+	double		customers;		/* sum of weights */
+	double		purchases;		/* sum of weight * x */
+	double		mean_age;		/* weighted; 0 in a spend table */
+	double		mean_spend;		/* money per repeat period; 0 in a purchase table */
+	double		log_mean_spend; /* sum of weight * ln mean_spend */
+	cvm_row    *row;
+	cvm_group  *group;
+	size_t		groups;
+	double	   *weight;			/* per row */
+
+	/* purchases */
+	uint32_t   *age_id;			/* per row */
+	uint32_t   *span_id;
+	double	   *age;			/* per distinct age */
+	double	   *age_customers;	/* ... sum of weights */
+	double	   *age_purchases;	/* ... sum of weight * x */
+	cvm_shifted *age_shifted;
+	size_t		ages;
+	double	   *span;			/* per distinct t_x */
+	cvm_shifted *span_shifted;
+	size_t		spans;
+
+	/* spend */
+	double	   *total;			/* per row: x * mean_spend */
+} cvm_cells;
+
+extern const cvm_cells *cvm_table_cells(const cvm_table *table);
+
+/* Kernels ask every some ten thousand rows. */
+extern bool cvm_table_cancelled(const cvm_table *table);
+
+#define CVM_POLL_ROWS 65536
+
+#endif

@@ -1,0 +1,271 @@
+/*
+ * fit.c: rows -> parameters, for any family.
+ *
+ * Parameters are fitted as logarithms.  Scaling time so that the mean age is
+ * 20, and money by its mean, is then nothing but a shift of those that carry a
+ * unit: data need not be copied, but starts, penalties and the bounds of what
+ * counts as "run away" are all stated on the scaled values.
+ *
+ * The ladder: the interior maximum of the likelihood from the best of several
+ * starts; where there is none (one parameter runs to 0 or infinity, as with
+ * customers that do not differ), the maximum with a weak normal prior on the
+ * logarithms.
+ */
+#include "math/optimise.h"
+#include "models/cells.h"
+
+#include <math.h>
+#include <string.h>
+
+#define SCALED_AGE 20.0
+#define RUNAWAY 1e6				/* scaled parameters beyond this, or below its inverse */
+#define MAX_STARTS 8
+#define MAX_ITERATIONS 200
+#define PRIOR_SD 3.0			/* of ln theta: a factor of 20 either way */
+#define SAMPLE_ROWS 20000		/* enough to start the full table from */
+
+typedef struct problem
+{
+	const cvm_family *family;
+	const cvm_table *table;
+	const cvm_env *env;
+	double		scale[CVM_MAX_PARAMS];	/* natural = scaled * scale */
+	bool		penalised;
+	double		centre[CVM_MAX_PARAMS]; /* of the prior: ln of scaled parameters */
+} problem;
+
+static bool
+cancelled(const cvm_env *env)
+{
+	return env->cancelled != NULL && env->cancelled(env->context);
+}
+
+static void
+to_natural(const problem *p, const double *at, double *theta)
+{
+	for (int i = 0; i < p->family->n_params; i++)
+		theta[i] = exp(at[i]) * p->scale[i];
+}
+
+static int
+objective(void *context, const double *at, double *value, double *gradient, double *hessian)
+{
+	problem    *p = context;
+	int			n = p->family->n_params;
+	double		theta[CVM_MAX_PARAMS];
+	cvm_status	status;
+
+	if (cancelled(p->env))
+		return CVM_CANCELLED;
+	to_natural(p, at, theta);
+	if (!cvm_in_domain(p->family, theta))
+	{
+		*value = -INFINITY;
+		return CVM_OK;
+	}
+	status = p->family->table_loglik(p->table, theta, value, gradient, hessian);
+	for (int i = 0; i < n && p->penalised; i++)
+	{
+		double		away = (at[i] - p->centre[i]) / PRIOR_SD;
+
+		*value -= 0.5 * away * away;
+		gradient[i] -= away / PRIOR_SD;
+		hessian[i * n + i] -= 1 / (PRIOR_SD * PRIOR_SD);
+	}
+	return status;
+}
+
+static void
+set_scale(problem *p)
+{
+	const cvm_cells *cells = cvm_table_cells(p->table);
+	double		time = cells->mean_age > 0 ? cells->mean_age / SCALED_AGE : 1;
+	double		money = cells->mean_spend > 0 ? cells->mean_spend : 1;
+
+	for (int i = 0; i < p->family->n_params; i++)
+		p->scale[i] = pow(time, p->family->time_power[i]) * pow(money, p->family->money_power[i]);
+}
+
+/* Starting points, as logarithms of scaled parameters. */
+static int
+log_starts(const problem *p, double starts[][CVM_MAX_PARAMS])
+{
+	int			n = p->family->starts(p->table, starts, MAX_STARTS);
+
+	for (int k = 0; k < n; k++)
+		for (int i = 0; i < p->family->n_params; i++)
+			starts[k][i] = log(starts[k][i] / p->scale[i]);
+	return n;
+}
+
+static bool
+ran_away(const problem *p, const double *at)
+{
+	for (int i = 0; i < p->family->n_params; i++)
+		if (!(fabs(at[i]) < log(RUNAWAY)))
+			return true;
+	return false;
+}
+
+/* The best of the climbs from several starts; *best stays at -INFINITY if none succeeds. */
+static cvm_status
+climb(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *best)
+{
+	best->value = -INFINITY;
+	best->iterations = 0;
+	for (int k = 0; k < n_starts; k++)
+	{
+		cvm_maximum found;
+		int			before = best->iterations;
+		int			code = cvm_maximise(objective, p, p->family->n_params, starts[k],
+										log(RUNAWAY), MAX_ITERATIONS, &found);
+
+		if (code != 0)
+			return (cvm_status) code;
+		if (found.value > best->value)
+			*best = found;
+		best->iterations = before + found.iterations;
+	}
+	return isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
+}
+
+/* Every so-manieth row of a table. */
+static cvm_status
+sample(const problem *p, cvm_table **out)
+{
+	size_t		rows = cvm_table_rows(p->table);
+	size_t		stride = rows / SAMPLE_ROWS + 1;
+	cvm_status	status = CVM_OK;
+
+	*out = cvm_table_new(cvm_table_kind(p->table), p->env);
+	if (*out == NULL)
+		return CVM_NO_MEMORY;
+	for (size_t i = stride / 2; i < rows && status == CVM_OK; i += stride)
+		status = cvm_table_add(*out, cvm_table_row(p->table, i));
+	if (status == CVM_OK)
+		status = cvm_table_finish(*out);
+	return status;
+}
+
+/*
+ * A big table is climbed from the maximum of a sample of it: the many
+ * iterations are cheap, the few dear ones are already near.
+ */
+static cvm_status
+start_from_sample(problem *p, double starts[][CVM_MAX_PARAMS], int *n_starts)
+{
+	const cvm_table *whole = p->table;
+	cvm_table  *part = NULL;
+	cvm_maximum best;
+	cvm_status	status = sample(p, &part);
+
+	if (status == CVM_OK && cvm_table_cells(part)->purchases > 0)
+	{
+		p->table = part;
+		status = climb(p, starts, *n_starts, &best);
+		p->table = whole;
+		if (status == CVM_OK && best.converged && !ran_away(p, best.at))
+		{
+			memcpy(starts[0], best.at, sizeof(starts[0]));
+			*n_starts = 1;
+		}
+	}
+	cvm_table_free(part);
+	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
+}
+
+/* An interior maximum: nothing ran away, and the Hessian is negative definite. */
+static bool
+interior(const problem *p, const cvm_maximum *found)
+{
+	double		values[CVM_MAX_VARIABLES];
+	double		vectors[CVM_MAX_VARIABLES][CVM_MAX_VARIABLES];
+	int			n = p->family->n_params;
+
+	if (isinf(found->value) || !found->converged || ran_away(p, found->at))
+		return false;
+	cvm_eigen(n, found->hessian, values, vectors);
+	return values[n - 1] < 0;
+}
+
+/*
+ * Covariance = inverse of the observed information, on the natural scale by the
+ * delta method: cov(theta_i, theta_j) = theta_i theta_j cov(ln theta_i, ln theta_j).
+ */
+static void
+set_covariance(const problem *p, const cvm_maximum *found, cvm_fit_result *result)
+{
+	int			n = p->family->n_params;
+	double		values[CVM_MAX_VARIABLES];
+	double		vectors[CVM_MAX_VARIABLES][CVM_MAX_VARIABLES];
+
+	cvm_eigen(n, found->hessian, values, vectors);
+	result->has_covariance = values[n - 1] < 0;
+	result->condition = values[n - 1] < 0 ? values[0] / values[n - 1] : INFINITY;
+	for (int i = 0; i < n && result->has_covariance; i++)
+		for (int j = 0; j < n; j++)
+		{
+			double		sum = 0;
+
+			for (int k = 0; k < n; k++)
+				sum -= vectors[k][i] * vectors[k][j] / values[k];
+			result->covariance[i][j] = result->theta[i] * result->theta[j] * sum;
+		}
+}
+
+static void
+report(problem *p, const cvm_maximum *found, cvm_fit_result *result)
+{
+	double		square = 0;
+
+	to_natural(p, found->at, result->theta);
+	for (int i = 0; i < p->family->n_params; i++)
+		square += found->gradient[i] * found->gradient[i];
+	result->customers = cvm_table_customers(p->table);
+	result->gradient_norm = sqrt(square) / result->customers;
+	result->loglik = found->value;
+	for (int i = 0; i < p->family->n_params && p->penalised; i++)
+	{
+		double		away = (found->at[i] - p->centre[i]) / PRIOR_SD;
+
+		result->loglik += 0.5 * away * away;
+	}
+	set_covariance(p, found, result);
+}
+
+cvm_status
+cvm_fit(const cvm_family *family, const cvm_table *table, const cvm_env *env, cvm_fit_result *result)
+{
+	problem		p = {.family = family, .table = table, .env = env};
+	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
+	int			n_starts;
+	cvm_maximum found;
+	cvm_status	status = CVM_OK;
+
+	memset(result, 0, sizeof(*result));
+	if (!(cvm_table_cells(table)->purchases > 0))
+		return CVM_NO_DATA;
+	set_scale(&p);
+	n_starts = log_starts(&p, starts);
+	memcpy(p.centre, starts[0], sizeof(p.centre));
+	if (cvm_table_rows(table) > 2 * SAMPLE_ROWS)
+		status = start_from_sample(&p, starts, &n_starts);
+	if (status == CVM_OK)
+		status = climb(&p, starts, n_starts, &found);
+	if (status != CVM_OK && status != CVM_NO_OPTIMUM)
+		return status;
+	result->iterations = found.iterations;
+	result->rung = CVM_RUNG_FULL;
+	if (status != CVM_OK || !interior(&p, &found))
+	{
+		p.penalised = true;
+		result->rung = CVM_RUNG_PENALISED;
+		n_starts = log_starts(&p, starts);
+		status = climb(&p, starts, n_starts, &found);
+		result->iterations += found.iterations;
+		if (status != CVM_OK)
+			return status;
+	}
+	report(&p, &found, result);
+	return CVM_OK;
+}

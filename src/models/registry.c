@@ -1,0 +1,57 @@
+/*
+ * registry.c: the list of families.  A new model is one file and one line here.
+ */
+#include "models/family.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cvm_family *const families[] = {
+	&cvm_bg_nbd,
+	&cvm_gamma_gamma,
+};
+
+const cvm_family *
+cvm_family_at(int i)
+{
+	if (i < 0 || i >= (int) (sizeof(families) / sizeof(families[0])))
+		return NULL;
+	return families[i];
+}
+
+const cvm_family *
+cvm_family_find(const char *name)
+{
+	const cvm_family *family;
+
+	for (int i = 0; (family = cvm_family_at(i)) != NULL; i++)
+		if (strcmp(family->name, name) == 0)
+			return family;
+	return NULL;
+}
+
+bool
+cvm_in_domain(const cvm_family *family, const double *theta)
+{
+	for (int i = 0; i < family->n_params; i++)
+		if (!(theta[i] > 0 && isfinite(theta[i])))
+			return false;
+	return true;
+}
+
+static void *
+plain_alloc(void *context, size_t size)
+{
+	(void) context;
+	return malloc(size);
+}
+
+static void
+plain_release(void *context, void *pointer)
+{
+	(void) context;
+	free(pointer);
+}
+
+const cvm_env cvm_plain_env = {plain_alloc, plain_release, NULL, NULL};
