@@ -174,9 +174,13 @@ cvm_log_beta_kernel(double a, double b, double z, double y)
 	if (a >= ASYMPTOTIC && b >= ASYMPTOTIC)
 	{
 		double		deviation = z * b - y * a;
+		double		exponent;
 
-		return a * cvm_log1p_minus(deviation / a) + b * cvm_log1p_minus(-deviation / b)
-			+ 0.5 * log(a / (a + b) * b) - HALF_LOG_TWO_PI
+		if (fabs(deviation) < 0.4 * fmin(a, b))
+			exponent = a * cvm_log1p_minus(deviation / a) + b * cvm_log1p_minus(-deviation / b);
+		else
+			exponent = a * log(z / a * (a + b)) + b * log(y / b * (a + b));
+		return exponent + 0.5 * log(a / (a + b) * b) - HALF_LOG_TWO_PI
 			+ stirling(a + b) - stirling(a) - stirling(b);
 	}
 	return a * (z < 0.5 ? log(z) : log1p(-y)) + b * (y < 0.5 ? log(y) : log1p(-z))

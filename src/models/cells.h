@@ -34,7 +34,7 @@ typedef struct cvm_cells
 	double		customers;		/* sum of weights */
 	double		purchases;		/* sum of weight * x */
 	double		mean_age;		/* weighted; 0 in a spend table */
-	double		mean_spend;		/* money per repeat period; 0 in a purchase table */
+	double		typical_spend;	/* geometric mean of mean_spend; 0 in a purchase table */
 	double		log_mean_spend; /* sum of weight * ln mean_spend */
 	cvm_row    *row;
 	cvm_group  *group;

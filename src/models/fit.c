@@ -2,14 +2,16 @@
  * fit.c: rows -> parameters, for any family.
  *
  * Parameters are fitted as logarithms.  Scaling time so that the mean age is
- * 20, and money by its mean, is then nothing but a shift of those that carry a
+ * 20, and money by its geometric mean (the mean of heavy-tailed spend is that of
+ * its largest purchase), is then nothing but a shift of those that carry a
  * unit: data need not be copied, but starts, penalties and the bounds of what
  * counts as "run away" are all stated on the scaled values.
  *
  * The ladder: the interior maximum of the likelihood from the best of several
  * starts; where there is none (one parameter runs to 0 or infinity, as with
- * customers that do not differ), the maximum with a weak normal prior on the
- * logarithms.
+ * customers that do not differ), the maximum with a normal prior on the
+ * logarithms: the weakest of a series under which nothing runs away.  (One weak
+ * prior is not enough: a million equal customers outvote it.)
  */
 #include "math/optimise.h"
 #include "models/cells.h"
@@ -21,7 +23,8 @@
 #define RUNAWAY 1e6				/* scaled parameters beyond this, or below its inverse */
 #define MAX_STARTS 8
 #define MAX_ITERATIONS 200
-#define PRIOR_SD 3.0			/* of ln theta: a factor of 20 either way */
+#define WEAKEST_PRIOR (1 / 9.0)	/* precision of ln theta: a factor of 20 either way is likely */
+#define STRONGEST_PRIOR 1e12
 #define SAMPLE_ROWS 20000		/* enough to start the full table from */
 
 typedef struct problem
@@ -30,8 +33,8 @@ typedef struct problem
 	const cvm_table *table;
 	const cvm_env *env;
 	double		scale[CVM_MAX_PARAMS];	/* natural = scaled * scale */
-	bool		penalised;
-	double		centre[CVM_MAX_PARAMS]; /* of the prior: ln of scaled parameters */
+	double		precision;		/* of the prior; 0 for none */
+	double		centre[CVM_MAX_PARAMS]; /* its mean: ln of scaled parameters */
 } problem;
 
 static bool
@@ -45,6 +48,16 @@ to_natural(const problem *p, const double *at, double *theta)
 {
 	for (int i = 0; i < p->family->n_params; i++)
 		theta[i] = exp(at[i]) * p->scale[i];
+}
+
+static double
+penalty(const problem *p, const double *at)
+{
+	double		sum = 0;
+
+	for (int i = 0; i < p->family->n_params; i++)
+		sum += (at[i] - p->centre[i]) * (at[i] - p->centre[i]);
+	return 0.5 * p->precision * sum;
 }
 
 static int
@@ -64,13 +77,11 @@ objective(void *context, const double *at, double *value, double *gradient, doub
 		return CVM_OK;
 	}
 	status = p->family->table_loglik(p->table, theta, value, gradient, hessian);
-	for (int i = 0; i < n && p->penalised; i++)
+	*value -= penalty(p, at);
+	for (int i = 0; i < n; i++)
 	{
-		double		away = (at[i] - p->centre[i]) / PRIOR_SD;
-
-		*value -= 0.5 * away * away;
-		gradient[i] -= away / PRIOR_SD;
-		hessian[i * n + i] -= 1 / (PRIOR_SD * PRIOR_SD);
+		gradient[i] -= p->precision * (at[i] - p->centre[i]);
+		hessian[i * n + i] -= p->precision;
 	}
 	return status;
 }
@@ -80,7 +91,7 @@ set_scale(problem *p)
 {
 	const cvm_cells *cells = cvm_table_cells(p->table);
 	double		time = cells->mean_age > 0 ? cells->mean_age / SCALED_AGE : 1;
-	double		money = cells->mean_spend > 0 ? cells->mean_spend : 1;
+	double		money = cells->typical_spend > 0 ? cells->typical_spend : 1;
 
 	for (int i = 0; i < p->family->n_params; i++)
 		p->scale[i] = pow(time, p->family->time_power[i]) * pow(money, p->family->money_power[i]);
@@ -118,7 +129,7 @@ climb(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *be
 		cvm_maximum found;
 		int			before = best->iterations;
 		int			code = cvm_maximise(objective, p, p->family->n_params, starts[k],
-										log(RUNAWAY), MAX_ITERATIONS, &found);
+										1.5 * log(RUNAWAY), MAX_ITERATIONS, &found);
 
 		if (code != 0)
 			return (cvm_status) code;
@@ -188,6 +199,27 @@ interior(const problem *p, const cvm_maximum *found)
 	return values[n - 1] < 0;
 }
 
+/* The lower rung: raise the prior's precision until its maximum is interior. */
+static cvm_status
+climb_penalised(problem *p, cvm_maximum *found, int *iterations)
+{
+	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
+	int			n_starts = log_starts(p, starts);
+
+	memcpy(p->centre, starts[0], sizeof(p->centre));
+	for (p->precision = WEAKEST_PRIOR; p->precision < STRONGEST_PRIOR; p->precision *= 10)
+	{
+		cvm_status	status = climb(p, starts, n_starts, found);
+
+		*iterations += found->iterations;
+		if (status == CVM_OK && interior(p, found))
+			return CVM_OK;
+		if (status != CVM_OK && status != CVM_NO_OPTIMUM)
+			return status;
+	}
+	return CVM_NO_OPTIMUM;
+}
+
 /*
  * Covariance = inverse of the observed information, on the natural scale by the
  * delta method: cov(theta_i, theta_j) = theta_i theta_j cov(ln theta_i, ln theta_j).
@@ -223,13 +255,7 @@ report(problem *p, const cvm_maximum *found, cvm_fit_result *result)
 		square += found->gradient[i] * found->gradient[i];
 	result->customers = cvm_table_customers(p->table);
 	result->gradient_norm = sqrt(square) / result->customers;
-	result->loglik = found->value;
-	for (int i = 0; i < p->family->n_params && p->penalised; i++)
-	{
-		double		away = (found->at[i] - p->centre[i]) / PRIOR_SD;
-
-		result->loglik += 0.5 * away * away;
-	}
+	result->loglik = found->value + penalty(p, found->at);
 	set_covariance(p, found, result);
 }
 
@@ -247,7 +273,6 @@ cvm_fit(const cvm_family *family, const cvm_table *table, const cvm_env *env, cv
 		return CVM_NO_DATA;
 	set_scale(&p);
 	n_starts = log_starts(&p, starts);
-	memcpy(p.centre, starts[0], sizeof(p.centre));
 	if (cvm_table_rows(table) > 2 * SAMPLE_ROWS)
 		status = start_from_sample(&p, starts, &n_starts);
 	if (status == CVM_OK)
@@ -258,11 +283,8 @@ cvm_fit(const cvm_family *family, const cvm_table *table, const cvm_env *env, cv
 	result->rung = CVM_RUNG_FULL;
 	if (status != CVM_OK || !interior(&p, &found))
 	{
-		p.penalised = true;
 		result->rung = CVM_RUNG_PENALISED;
-		n_starts = log_starts(&p, starts);
-		status = climb(&p, starts, n_starts, &found);
-		result->iterations += found.iterations;
+		status = climb_penalised(&p, &found, &result->iterations);
 		if (status != CVM_OK)
 			return status;
 	}

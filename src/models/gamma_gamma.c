@@ -137,19 +137,23 @@ table_loglik(const cvm_table *table, const double *theta, double *loglik, double
 	return CVM_OK;
 }
 
-/* Spread within customers (p) and between them (q) of several kinds, all with the data's mean. */
+/*
+ * Spread within customers (p) and between them (q) of several kinds; gamma then
+ * from the data by E[ln z] = digamma(p) - digamma(q) + ln gamma, which heavy
+ * tails do not disturb.
+ */
 static int
 starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
 {
-	static const double shape[][2] = {{2, 4}, {6, 3}, {1, 1.5}, {20, 10}};
-	double		mean = cvm_table_cells(table)->mean_spend;
+	static const double shape[][2] = {{2, 4}, {6, 3}, {1, 0.8}, {20, 10}};
+	double		typical = cvm_table_cells(table)->typical_spend;
 	int			n = 0;
 
 	for (; n < 4 && n < max; n++)
 	{
 		starts[n][P] = shape[n][0];
 		starts[n][Q] = shape[n][1];
-		starts[n][GAMMA] = mean * (shape[n][1] - 1) / shape[n][0];
+		starts[n][GAMMA] = typical * exp(cvm_digamma(shape[n][1]) - cvm_digamma(shape[n][0]));
 	}
 	return n;
 }

@@ -449,8 +449,6 @@ sum_purchases(cvm_cells *cells)
 static void
 sum_spend(cvm_cells *cells)
 {
-	double		money = 0;
-
 	for (size_t g = 0; g < cells->groups; g++)
 	{
 		cvm_group  *group = &cells->group[g];
@@ -464,10 +462,9 @@ sum_spend(cvm_cells *cells)
 			cells->log_mean_spend += row->weight * log(row->mean_spend);
 			cells->customers += row->weight;
 			cells->purchases += row->weight * row->x;
-			money += row->weight * cells->total[i];
 		}
 	}
-	cells->mean_spend = cells->purchases > 0 ? money / cells->purchases : 0;
+	cells->typical_spend = cells->customers > 0 ? exp(cells->log_mean_spend / cells->customers) : 0;
 }
 
 /* The distinct values of a column as doubles, taking over its memory. */

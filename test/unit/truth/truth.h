@@ -1,0 +1,31 @@
+/*
+ * truth.h: one line of the tables in this folder.
+ */
+#ifndef CVM_TRUTH_H
+#define CVM_TRUTH_H
+
+#include <math.h>
+
+typedef enum truth_of
+{
+	LOGLIK, P_ALIVE, EXPECTED, PURCHASES, DISCOUNTED, DERT, PMF, NEXT, SPEND_LOGLIK, SPEND, TRUTHS
+} truth_of;
+
+typedef struct truth_row
+{
+	truth_of	what;
+	double		theta[4];
+	double		x;
+	double		t_x;			/* spend: the mean */
+	double		age;
+	double		arg;			/* EXPECTED, PURCHASES, PMF: t; DISCOUNTED, DERT: rate; NEXT: quantile */
+	double		arg2;			/* PMF: n; DISCOUNTED, DERT: horizon */
+	double		truth;
+} truth_row;
+
+static const char *const truth_name[] = {
+	"loglik", "p_alive", "expected_if_alive", "p_alive * expected_if_alive",
+	"discounted_if_alive", "p_alive * discounted_if_alive", "pmf_if_alive", "next_purchase_if_alive", "spend loglik", "expected_spend"
+};
+
+#endif

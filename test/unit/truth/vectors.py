@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+"""Published and independently verified vectors as C tables.
+
+usage: vectors.py vectors.json FOLDER
+
+Writes FOLDER/vectors_bg_nbd.h and FOLDER/vectors_gamma_gamma.h.  The source is a
+list of {model, function, inputs, output, ...}.
+"""
+import json
+import sys
+
+INF = float("inf")
+
+
+def literal(value):
+    return "INFINITY" if value == INF else repr(float(value))
+
+
+def line(what, theta, row, arg, arg2, truth):
+    theta = (theta + [0, 0, 0, 0])[:4]
+    cells = ", ".join(literal(v) for v in theta)
+    rest = ", ".join(literal(v) for v in [*row, arg, arg2, truth])
+    return f"\t{{{what}, {{{cells}}}, {rest}}},"
+
+
+def bg_nbd(entries):
+    for entry in entries:
+        i = entry["inputs"]
+        if "r" not in i:
+            continue
+        theta = [i[k] for k in ("r", "alpha", "a", "b")]
+        row = [i.get("x", 0), i.get("t_x", 0), i.get("T", 0)]
+        out = entry["output"]
+        function = entry["function"]
+        if function == "loglik":
+            yield line("LOGLIK", theta, row, 0, 0, out)
+        elif function == "p_alive":
+            yield line("P_ALIVE", theta, row, 0, 0, out)
+        elif function == "cond_exp":
+            yield line("PURCHASES", theta, row, i["t"], 0, out)
+        elif function == "exp_x":
+            yield line("EXPECTED", theta, row, i["t"], 0, out)
+        elif function == "dert":
+            yield line("DERT", theta, row, i["delta"], INF, out)
+        elif function == "det_new_customer":
+            yield line("DISCOUNTED", theta, row, i["delta"], INF, out)
+        elif function == "pmf":
+            yield line("PMF", theta, [0, 0, 0], i["t"], i["x"], out)
+
+
+def gamma_gamma(entries):
+    for entry in entries:
+        i = entry["inputs"]
+        if "p" not in i:
+            continue
+        theta = [i[k] for k in ("p", "q", "gamma")]
+        what = {"loglik": "SPEND_LOGLIK", "cond_mean": "SPEND"}[entry["function"]]
+        yield line(what, theta, [i["x"], i["m"], 0], 0, 0, entry["output"])
+
+
+def main(source, folder):
+    with open(source) as file:
+        vectors = json.load(file)
+    for model, name, lines in (("bgnbd", "bg_nbd", bg_nbd), ("gamma_gamma", "gamma_gamma", gamma_gamma)):
+        entries = [e for e in vectors if e["model"] == model]
+        with open(f"{folder}/vectors_{name}.h", "w") as out:
+            out.write(f"/* vectors_{name}.h: written by vectors.py; do not edit. */\n")
+            out.write(f"static const truth_row vectors_{name}[] = {{\n")
+            out.write("\n".join(lines(entries)) + "\n};\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
