@@ -11,7 +11,7 @@ MODEL_OBJS = src/models/registry.o src/models/table.o src/models/fit.o src/model
 TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o \
 	src/types/history_aggregate.o src/types/model_type.o src/types/rfm.o
 ENGINE_OBJS = src/fit.o src/score.o src/recompute/recompute.o src/recompute/plan.o \
-	src/recompute/spool.o src/recompute/summarise.o src/recompute/segment.o \
+	src/recompute/spool.o src/recompute/ranks.o src/recompute/summarise.o src/recompute/population.o src/recompute/segment.o \
 	src/recompute/value.o src/recompute/publish.o
 WORKER_OBJS = src/worker/launcher.o src/worker/runner.o src/worker/job.o src/worker/shared.o
 OBJS = src/cvm.o $(MATH_OBJS) $(MODEL_OBJS) $(TYPE_OBJS) $(ENGINE_OBJS) $(WORKER_OBJS)

@@ -11,4 +11,22 @@
 #error "cvm needs PostgreSQL 15 or later"
 #endif
 
+#include "common/hashfn.h"
+
+/* common/hashfn.h has it from 16 on: finaliser of MurmurHash3 (Appleby 2011). */
+#if PG_VERSION_NUM < 160000
+static inline uint64
+murmurhash64(uint64 data)
+{
+	uint64		h = data;
+
+	h ^= h >> 33;
+	h *= 0xff51afd7ed558ccd;
+	h ^= h >> 33;
+	h *= 0xc4ceb9fe1a85ec53;
+	h ^= h >> 33;
+	return h;
+}
+#endif
+
 #endif

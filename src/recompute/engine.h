@@ -1,0 +1,234 @@
+/*
+ * engine.h: what the steps of a recompute hand to each other.
+ *
+ *	  plan.c       options of the portfolio, resolved now       -> RecomputePlan
+ *	  summarise.c  feed -> one record per customer              -> Spool, Population
+ *	  recompute.c  fit: records -> models                       -> FittedPair
+ *	  value.c      model + record -> numbers of one customer    -> CustomerValue
+ *	  segment.c    editable rules -> segment of one customer
+ *	  publish.c    rows -> a new partition -> the published run
+ *
+ * Everything lives in one memory context, deleted at the end of the run however
+ * it ends.  Memory: cvm.recompute_memory for the feed's rows (spilled to
+ * temporary files beyond it), half of that for the customer records (likewise),
+ * and about 100 bytes a customer for cut points and distinct statistics.
+ */
+#ifndef CVM_RECOMPUTE_ENGINE_H
+#define CVM_RECOMPUTE_ENGINE_H
+
+#include "compat.h"
+
+#include "access/tupdesc.h"
+#include "storage/buffile.h"
+#include "utils/relcache.h"
+
+#include "models/model.h"
+#include "models/predictive.h"
+#include "models/table.h"
+#include "types/model_type.h"
+#include "types/purchase_history.h"
+
+/* A year of every rate and horizon, in seconds (365.25 days). */
+#define CVM_YEAR_SECONDS (365.25 * 86400.0)
+
+/* recompute.c: setting cvm.recompute_memory, in MB */
+extern int	cvm_recompute_memory_mb;
+
+/* ---------- plan.c ---------- */
+
+typedef struct RecomputePlan
+{
+	char	   *portfolio;
+	int32		portfolio_id;
+	Oid			owner;
+	char	   *output_schema;
+	char	   *purchases_query;	/* customer, at, amount */
+	CvmCalendar calendar;
+	TimestampTz as_of;
+	int32		as_of_period;
+	double		unit_seconds;	/* model time unit */
+	double		rate;			/* continuous, per time unit */
+	double		horizon;		/* time units */
+	double		value_horizon;	/* time units, INFINITY if unlimited */
+	double		margin;
+	char	   *currency;		/* NULL if not known */
+	const cvm_family *purchase_family;
+	const cvm_family *spend_family;
+	bool		predictive_interval;
+} RecomputePlan;
+
+/* reads cvm.recompute_plan(portfolio); owner and as_of must be set */
+extern void cvm_plan_load(RecomputePlan *plan);
+
+/* SPI with errors instead of return codes; SQL is a format for psprintf */
+extern uint64 cvm_spi(int expected, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls);
+extern char *cvm_quote(const RecomputePlan *plan, const char *relation);	/* schema.relation, quoted */
+extern Oid	cvm_type_oid(const char *name);
+
+/* ---------- spool.c ---------- */
+
+/* An append-only sequence of records that goes to a temporary file beyond its limit. */
+typedef struct Spool Spool;
+
+extern Spool *cvm_spool_new(MemoryContext context, Size limit);
+extern void cvm_spool_add(Spool *spool, const void *head, Size head_size, const void *tail, Size tail_size);
+extern void cvm_spool_rewind(Spool *spool);
+/* next record (valid until the next call), its size through *size; NULL at the end */
+extern char *cvm_spool_next(Spool *spool, Size *size);
+extern void cvm_spool_free(Spool *spool);
+
+/* ---------- summarise.c ---------- */
+
+/* How the customer's key is stored in records. */
+typedef struct CustomerKey
+{
+	Oid			type;
+	Oid			collation;
+	int16		typlen;
+	bool		byval;
+	char		align;
+} CustomerKey;
+
+/* One customer; the key's bytes follow unless it is passed by value. */
+typedef struct CustomerRecord
+{
+	PurchaseHistory history;
+	Datum		key;			/* if by value */
+	double		own_gap;		/* 95 % quantile of the customer's gaps in periods; < 0 if fewer than 3 gaps */
+	TimestampTz prior_since;
+	int32		prior_segment;	/* index into Population.prior_segments, -1 if none */
+} CustomerRecord;
+
+typedef struct CohortRow
+{
+	int64		customers;		/* first purchase in this month */
+	int			n_ages;			/* allocated cells */
+	struct CohortCell
+	{
+		int64		active;
+		int128		value;		/* at CVM_MAX_SCALE decimals */
+	}		   *cells;
+} CohortRow;
+
+#define CVM_COHORT_MONTHS (12 * 400)	/* from January 1800 */
+#define CVM_COHORT_FIRST_YEAR 1800
+
+/* What is known of all customers together once the feed has been read. */
+typedef struct Population
+{
+	CustomerKey key;
+	Spool	   *customers;		/* of CustomerRecord */
+	int64		n_customers;
+	int64		n_buyers;		/* with at least one purchase */
+	int64		n_repeaters;
+	int64		purchases_read;
+	int64		after_as_of;
+	double		gap_quantile;	/* 95 % of all gaps, in periods; < 0 if there are none */
+	double		max_x;
+	double		max_age;		/* in time units */
+	double		recency_cut[4]; /* smallest value that scores 2, 3, 4, 5 */
+	double		frequency_cut[4];
+	double		monetary_cut[4];
+	CohortRow **cohorts;		/* CVM_COHORT_MONTHS rows, NULL where empty */
+	char	  **prior_segments;
+	int			n_prior_segments;
+} Population;
+
+extern void cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Population *population);
+extern Datum cvm_record_key(const Population *population, const CustomerRecord *record);
+extern double cvm_history_total(const PurchaseHistory *history);
+
+/* ---------- ranks.c: tie-safe quintiles ---------- */
+
+/* cut[k-2] = smallest value whose score floor(5 (rank - 1) / n) + 1 is >= k; reorders values */
+extern void cvm_quintile_cuts(double *values, int64 n, double cut[4]);
+extern int	cvm_quintile(const double cut[4], double value);
+
+/* ---------- value.c ---------- */
+
+typedef struct FittedPair
+{
+	cvm_fit_result purchases;
+	cvm_fit_result spend;
+	int64		purchase_model_id;
+	int64		spend_model_id;
+	int64		spend_left_out; /* repeat buyers without positive mean spend */
+} FittedPair;
+
+typedef struct CustomerValue
+{
+	const char *status;
+	const char *method;			/* NULL if not scored */
+	bool		scored;			/* purchase figures below are set */
+	bool		valued;			/* money figures below are set */
+	double		p_alive;
+	double		p_no_purchase;
+	double		expected_purchases;
+	double		expected_spend;
+	double		residual_value;
+	double		residual_low;
+	double		residual_high;
+	double		residual_variance;
+	double		value_at_risk;
+	double		next_purchase;	/* time units from as_of, median given alive; may be INFINITY */
+	int32		days_silent;	/* if the customer has purchased */
+	int			is_lapsed;		/* -1 unknown */
+	int64		realised;		/* in 1/10000 of the currency unit */
+	int			recency_score;	/* 0 if the customer never purchased */
+	int			frequency_score;
+	int			monetary_score;
+} CustomerValue;
+
+typedef struct Valuer Valuer;
+
+extern Valuer *cvm_valuer_new(const RecomputePlan *plan, const Population *population,
+							  const FittedPair *fit, MemoryContext context);
+extern void cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value);
+extern void cvm_valuer_free(Valuer *valuer);
+/* the row a family sees of a history */
+extern void cvm_row_of_history(const RecomputePlan *plan, const PurchaseHistory *history, cvm_row *row);
+
+/* ---------- segment.c ---------- */
+
+typedef struct SegmentRules SegmentRules;
+struct TupleTableSlot;
+
+#define CVM_UNCLASSIFIED "unclassified"
+
+extern SegmentRules *cvm_segment_rules_load(const RecomputePlan *plan, Relation score);
+extern int	cvm_segment_of(SegmentRules *rules, struct TupleTableSlot *slot);	/* index, see below */
+extern int	cvm_segment_count(const SegmentRules *rules);	/* with unclassified */
+extern const char *cvm_segment_name(const SegmentRules *rules, int segment);
+extern void cvm_segment_rules_free(SegmentRules *rules);
+
+/* ---------- publish.c ---------- */
+
+/* Sums of one segment (or of all). */
+typedef struct SegmentSum
+{
+	char	   *segment;
+	int64		customers;
+	int64		scored;
+	double		expected_active,
+				expected_active_low;	/* Neumaier compensation terms end in _low */
+	int128		realised;		/* 1/10000 */
+	double		residual,
+				residual_low;
+	double		variance,
+				variance_low;
+	int64		orders;
+	double		money,
+				money_low;
+} SegmentSum;
+
+/* creates score_<run_id>, fills and indexes it; returns the sums, [0] is all customers */
+extern SegmentSum *cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *population,
+									   const FittedPair *fit, MemoryContext context, int *n_sums);
+extern void cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *population,
+						const FittedPair *fit, const SegmentSum *sums, int n_sums);
+extern void cvm_refresh_views(const RecomputePlan *plan);
+extern void cvm_drop_leftovers(const RecomputePlan *plan);
+/* drops one retired partition that no snapshot can need; false if there is none or readers are in the way */
+extern bool cvm_drop_retired(const RecomputePlan *plan);
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * plan.c: what to recompute and how, read from the catalogue at each run, so
+ * that a feed which was dropped or altered is noticed before anything is done.
+ */
+#include "engine.h"
+
+#include <math.h>
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* Runs one statement through SPI; anything but `expected` cannot happen. */
+uint64
+cvm_spi(int expected, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+{
+	int			code = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
+
+	if (code != expected)
+		elog(ERROR, "unexpected result %s of: %s", SPI_result_code_string(code), sql);
+	return SPI_processed;
+}
+
+char *
+cvm_quote(const RecomputePlan *plan, const char *relation)
+{
+	return quote_qualified_identifier(plan->output_schema, relation);
+}
+
+/* Oid of a type of schema cvm. */
+Oid
+cvm_type_oid(const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+									   ObjectIdGetDatum(get_namespace_oid("cvm", false)));
+
+	if (!OidIsValid(type))
+		elog(ERROR, "type cvm.%s is missing", name);
+	return type;
+}
+
+/* Length of an interval in seconds; a month is 365.25 / 12 days. */
+static double
+interval_seconds(const Interval *span)
+{
+	return span->time / 1e6 + span->day * 86400.0 + span->month * (CVM_YEAR_SECONDS / 12);
+}
+
+/* One column of the plan's row, detoasted by its text or datum. */
+static Datum
+column(const char *name, bool *isnull)
+{
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	int			number = SPI_fnumber(desc, name);
+
+	if (number <= 0)
+		elog(ERROR, "cvm.recompute_plan has no column \"%s\"", name);
+	return SPI_getbinval(SPI_tuptable->vals[0], desc, number, isnull);
+}
+
+static char *
+text_column(MemoryContext context, const char *name)
+{
+	bool		isnull;
+	Datum		value = column(name, &isnull);
+
+	return isnull ? NULL : MemoryContextStrdup(context, TextDatumGetCString(value));
+}
+
+static double
+float_column(const char *name)
+{
+	bool		isnull;
+	Datum		value = column(name, &isnull);
+
+	if (isnull)
+		elog(ERROR, "column \"%s\" of cvm.recompute_plan is null", name);
+	return DatumGetFloat8(value);
+}
+
+/* An interval in time units; INFINITY where it is NULL. */
+static double
+units_column(const char *name, double unit_seconds)
+{
+	bool		isnull;
+	Datum		value = column(name, &isnull);
+
+	return isnull ? INFINITY : interval_seconds(DatumGetIntervalP(value)) / unit_seconds;
+}
+
+static const cvm_family *
+family_column(const char *name, cvm_kind kind)
+{
+	char	   *text = text_column(CurrentMemoryContext, name);
+	const cvm_family *family = text ? cvm_family_find(text) : NULL;
+
+	if (family == NULL || family->kind != kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is not a family of %s models", text ? text : "(null)",
+						kind == CVM_SPEND ? "spend" : "purchase"),
+				 errhint("See the view cvm.families, and set the option \"families\" with cvm.alter_portfolio.")));
+	return family;
+}
+
+/*
+ * Fills in the plan; portfolio, owner and as_of must be set, strings go to the
+ * context of the plan itself.
+ */
+void
+cvm_plan_load(RecomputePlan *plan)
+{
+	MemoryContext context = GetMemoryChunkContext(plan);
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(plan->portfolio)};
+	bool		isnull;
+	Datum		value;
+
+	if (cvm_spi(SPI_OK_SELECT, "SELECT * FROM cvm.recompute_plan($1)", 1, types, values, NULL) != 1)
+		elog(ERROR, "cvm.recompute_plan returned no row for \"%s\"", plan->portfolio);
+
+	plan->output_schema = text_column(context, "output_schema");
+	plan->purchases_query = text_column(context, "purchases_query");
+	plan->currency = text_column(context, "currency");
+	value = column("period", &isnull);
+	cvm_calendar_init(&plan->calendar, text_column(CurrentMemoryContext, "time_zone"),
+					  DatumGetIntervalP(value));
+	plan->as_of_period = cvm_period_of(&plan->calendar, plan->as_of);
+	value = column("time_unit", &isnull);
+	plan->unit_seconds = interval_seconds(DatumGetIntervalP(value));
+	plan->rate = log1p(float_column("annual_discount_rate")) * plan->unit_seconds / CVM_YEAR_SECONDS;
+	plan->horizon = units_column("horizon", plan->unit_seconds);
+	plan->value_horizon = units_column("value_horizon", plan->unit_seconds);
+	plan->margin = float_column("margin");
+	plan->purchase_family = family_column("purchase_family", CVM_PURCHASES);
+	plan->spend_family = family_column("spend_family", CVM_SPEND);
+	value = column("predictive_interval", &isnull);
+	plan->predictive_interval = isnull || DatumGetBool(value);
+	SPI_freetuptable(SPI_tuptable);
+}

@@ -1,0 +1,652 @@
+/*
+ * recompute.c: CALL cvm.recompute(portfolio, as_of, full), the only way from a
+ * feed to published tables, by hand or by a job worker.
+ *
+ * At top level every step is a transaction of its own, so that no snapshot is
+ * held while a model is fitted; inside a transaction block or a function all is
+ * done in the caller's one transaction.  In both cases the steps run as the
+ * portfolio's owner in a security-restricted operation, since the feed may be a
+ * view with functions of anybody's.
+ *
+ * Lock is truth, row is record: the portfolio's lock is held for the whole run,
+ * and a 'running' row of cvm.run whose lock is free is a run that crashed.
+ */
+#include "engine.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "recompute/recompute.h"
+#include "worker/shared.h"
+
+int64		cvm_adopted_run_id = 0;
+int			cvm_recompute_memory_mb = 512;
+
+/* A recompute whose feed calls recompute would deadlock with itself. */
+static bool running = false;
+
+/* Everything a run needs between its steps. */
+typedef struct Run
+{
+	MemoryContext context;
+	bool		atomic;
+	int64		run_id;
+	RecomputePlan *plan;
+	Population *population;
+	FittedPair *fit;
+	SegmentSum *sums;
+	int			n_sums;
+	const char *phase;
+} Run;
+
+typedef void (*Step) (Run *run);
+
+void
+cvm_recompute_init(void)
+{
+	DefineCustomIntVariable("cvm.recompute_memory",
+							"Memory a recompute may use for the rows of a feed before it spills to temporary files.",
+							"About 100 bytes a customer come on top.",
+							&cvm_recompute_memory_mb, 512, 16, MAX_KILOBYTES / 1024,
+							PGC_USERSET, GUC_UNIT_MB, NULL, NULL, NULL);
+}
+
+/* ---------- the portfolio, its owner and its lock ---------- */
+
+/*
+ * Finds the portfolio with the caller's own rights (row security hides other
+ * people's) and checks that the caller may act as its owner.
+ */
+static void
+find_portfolio(Run *run)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(run->plan->portfolio)};
+	bool		isnull;
+	Datum		owner;
+
+	if (cvm_spi(SPI_OK_SELECT,
+				"SELECT p.portfolio_id, n.nspowner, p.output_schema"
+				" FROM cvm.portfolio p LEFT JOIN pg_catalog.pg_namespace n"
+				"   ON n.nspname OPERATOR(pg_catalog.=) p.output_schema::pg_catalog.name"
+				" WHERE p.portfolio OPERATOR(pg_catalog.=) $1",
+				1, types, values, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("portfolio \"%s\" does not exist", run->plan->portfolio),
+				 errhint("The view cvm.portfolios lists those you may use; cvm.create_portfolio makes one.")));
+	run->plan->portfolio_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	owner = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("the output schema \"%s\" of portfolio \"%s\" does not exist",
+						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3), run->plan->portfolio),
+				 errhint("Remove the portfolio with cvm.drop_portfolio and create it again.")));
+	run->plan->owner = DatumGetObjectId(owner);
+	if (!is_member_of_role(GetUserId(), run->plan->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to recompute portfolio \"%s\"", run->plan->portfolio),
+				 errdetail("Only its owner \"%s\", members of that role and superusers may.",
+						   GetUserNameFromId(run->plan->owner, false))));
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* The tag that cvm.job_runs looks for as well. */
+static LOCKTAG
+portfolio_locktag(int32 portfolio_id)
+{
+	LOCKTAG		tag;
+	Oid			relation = get_relname_relid("portfolio", get_namespace_oid("cvm", false));
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relation, (uint32) portfolio_id, 1);
+	return tag;
+}
+
+/* Session-level where the run spans transactions, so that it outlives them. */
+static void
+lock_portfolio(Run *run, LOCKTAG *tag)
+{
+	LockAcquireResult result;
+
+	if (running)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("a recompute is already under way in this session"),
+				 errhint("A feed must not call cvm.recompute.")));
+	*tag = portfolio_locktag(run->plan->portfolio_id);
+	result = LockAcquire(tag, ExclusiveLock, !run->atomic, true);
+	if (result == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("portfolio \"%s\" is being recomputed by another session", run->plan->portfolio),
+				 errhint("Wait for it to finish: see cvm.progress.")));
+}
+
+/* ---------- the run's row ---------- */
+
+static void
+begin_run(Run *run)
+{
+	Oid			types[4] = {TEXTOID, TIMESTAMPTZOID, INT4OID, INT8OID};
+	Datum		values[4] = {
+		CStringGetTextDatum(run->plan->portfolio),
+		TimestampTzGetDatum(run->plan->as_of),
+		Int32GetDatum(MyProcPid),
+		Int64GetDatum(cvm_adopted_run_id)
+	};
+	bool		isnull;
+
+	/* we hold the lock, so whatever still says 'running' is dead */
+	cvm_spi(SPI_OK_UPDATE,
+			"UPDATE cvm.run SET status = 'crashed', finished_at = pg_catalog.clock_timestamp()"
+			" WHERE portfolio = $1 AND status = 'running' AND run_id <> $4",
+			4, types, values, NULL);
+	if (cvm_adopted_run_id > 0)
+		cvm_spi(SPI_OK_UPDATE_RETURNING,
+				"UPDATE cvm.run SET as_of = $2, pid = $3, phase = 'summarise', status = 'running', finished_at = NULL"
+				" WHERE run_id = $4 AND portfolio = $1 RETURNING run_id",
+				4, types, values, NULL);
+	else
+		cvm_spi(SPI_OK_INSERT_RETURNING,
+				"INSERT INTO cvm.run (portfolio, as_of, started_at, status, phase, pid)"
+				" VALUES ($1, $2, pg_catalog.clock_timestamp(), 'running', 'summarise', $3) RETURNING run_id",
+				3, types, values, NULL);
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the row of run " INT64_FORMAT " is missing in cvm.run", cvm_adopted_run_id)));
+	run->run_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Marks the beginning of a step in the row, as the owner. */
+static void
+record_phase(Run *run, const char *phase)
+{
+	Oid			types[2] = {INT8OID, TEXTOID};
+	Datum		values[2] = {Int64GetDatum(run->run_id), CStringGetTextDatum(phase)};
+
+	run->phase = phase;
+	cvm_spi(SPI_OK_UPDATE, "UPDATE cvm.run SET phase = $2 WHERE run_id = $1", 2, types, values, NULL);
+	cvm_progress(run->run_id, phase, 0, 0);
+}
+
+static Datum
+text_or_null(const char *text, char *null)
+{
+	*null = text ? ' ' : 'n';
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+/* Completes the row after an error; the caller is in a clean transaction. */
+static void
+record_failure(Run *run, const ErrorData *error)
+{
+	Oid			types[7] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	char		nulls[8] = "       ";
+	Datum		values[7];
+
+	values[0] = Int64GetDatum(run->run_id);
+	values[1] = CStringGetTextDatum(error->sqlerrcode == ERRCODE_QUERY_CANCELED ? "cancelled" : "failed");
+	values[2] = CStringGetTextDatum(unpack_sql_state(error->sqlerrcode));
+	values[3] = text_or_null(error->message, &nulls[3]);
+	values[4] = text_or_null(error->detail, &nulls[4]);
+	values[5] = text_or_null(error->hint, &nulls[5]);
+	values[6] = text_or_null(error->context, &nulls[6]);
+	cvm_spi(SPI_OK_UPDATE,
+			"UPDATE cvm.run SET status = $2, sqlstate = $3, message = $4, detail = $5, hint = $6, context = $7,"
+			" finished_at = pg_catalog.clock_timestamp() WHERE run_id = $1",
+			7, types, values, nulls);
+}
+
+/* ---------- running a step as the owner ---------- */
+
+/*
+ * Settings under which a feed is read and tables are written: nothing of the
+ * caller's session may change a result or what a name means.
+ */
+static int
+enter_owner(const RecomputePlan *plan, int restriction, Oid *save_user, int *save_context)
+{
+	static const char *const settings[][2] = {
+		{"search_path", "pg_catalog, pg_temp"},
+		{"TimeZone", "UTC"},
+		{"DateStyle", "ISO, MDY"},
+		{"IntervalStyle", "postgres"},
+		{"bytea_output", "hex"},
+		{"extra_float_digits", "1"},
+		{"lc_monetary", "C"},
+		{"jit", "off"},
+		{"synchronize_seqscans", "off"},
+		{"max_parallel_workers_per_gather", "0"},
+		{"row_security", "on"}
+	};
+	int			level;
+
+	GetUserIdAndSecContext(save_user, save_context);
+	SetUserIdAndSecContext(plan->owner, *save_context | restriction);
+	level = NewGUCNestLevel();
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1],
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
+static void
+leave_owner(int level, Oid save_user, int save_context)
+{
+	AtEOXact_GUC(false, level);
+	SetUserIdAndSecContext(save_user, save_context);
+}
+
+static void
+step_as_owner(Run *run, Step step, int restriction)
+{
+	Oid			save_user;
+	int			save_context;
+	int			level = enter_owner(run->plan, restriction, &save_user, &save_context);
+
+	step(run);
+	leave_owner(level, save_user, save_context);
+}
+
+static void
+fail_as_owner(Run *run, const ErrorData *error)
+{
+	Oid			save_user;
+	int			save_context;
+	int			level = enter_owner(run->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
+									&save_user, &save_context);
+
+	record_failure(run, error);
+	leave_owner(level, save_user, save_context);
+}
+
+/*
+ * Runs a step.  At top level it is a subtransaction, so that a failure can be
+ * recorded in the run's row and committed before the error goes on its way;
+ * then a transaction boundary.
+ */
+static void
+run_step_restricted(Run *run, Step step, int restriction)
+{
+	MemoryContext old_context = CurrentMemoryContext;
+	ResourceOwner old_owner = CurrentResourceOwner;
+
+	if (run->atomic)
+	{
+		step_as_owner(run, step, restriction);
+		CommandCounterIncrement();
+		return;
+	}
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(old_context);
+	PG_TRY();
+	{
+		step_as_owner(run, step, restriction);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(old_context);
+		CurrentResourceOwner = old_owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(old_context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(old_context);
+		CurrentResourceOwner = old_owner;
+		if (run->run_id > 0)
+		{
+			fail_as_owner(run, error);
+			SPI_commit();
+		}
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	SPI_commit();
+}
+
+static void
+run_step(Run *run, Step step)
+{
+	run_step_restricted(run, step, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+/* ---------- the steps ---------- */
+
+static void
+step_begin(Run *run)
+{
+	begin_run(run);
+}
+
+static void
+step_summarise(Run *run)
+{
+	Oid			types[4] = {INT8OID, INT8OID, INT8OID, INT8OID};
+	Datum		values[4];
+
+	cvm_progress(run->run_id, run->phase = "summarise", 0, 0);
+	cvm_plan_load(run->plan);
+	cvm_drop_leftovers(run->plan);
+	cvm_summarise(run->plan, run->run_id, run->context, run->population);
+	values[0] = Int64GetDatum(run->run_id);
+	values[1] = Int64GetDatum(run->population->purchases_read);
+	values[2] = Int64GetDatum(run->population->after_as_of);
+	values[3] = Int64GetDatum(run->population->n_customers);
+	cvm_spi(SPI_OK_UPDATE,
+			"UPDATE cvm.run SET purchases = $2, purchases_after_as_of = $3, customers = $4, phase = 'fit' WHERE run_id = $1",
+			4, types, values, NULL);
+}
+
+/* Collapses all customers into the tables of the two families. */
+static void
+fill_tables(Run *run, const cvm_env *env, cvm_table **purchases, cvm_table **spend)
+{
+	RecomputePlan *plan = run->plan;
+	char	   *record;
+	Size		size;
+	cvm_status	status = CVM_OK;
+
+	*purchases = cvm_table_new(CVM_PURCHASES, env);
+	*spend = cvm_table_new(CVM_SPEND, env);
+	if (*purchases == NULL || *spend == NULL)
+		status = CVM_NO_MEMORY;
+	cvm_spool_rewind(run->population->customers);
+	while (status == CVM_OK && (record = cvm_spool_next(run->population->customers, &size)) != NULL)
+	{
+		const CustomerRecord *customer = (const CustomerRecord *) record;
+		cvm_row		row;
+
+		CHECK_FOR_INTERRUPTS();
+		if (customer->history.repeat_periods < 0)
+			continue;
+		cvm_row_of_history(plan, &customer->history, &row);
+		status = cvm_table_add(*purchases, &row);
+		if (status != CVM_OK || row.x < 1)
+			continue;
+		if (row.mean_spend > 0)
+			status = cvm_table_add(*spend, &row);
+		else
+			run->fit->spend_left_out++;
+	}
+	if (status == CVM_OK)
+		status = cvm_table_finish(*purchases);
+	if (status == CVM_OK)
+		status = cvm_table_finish(*spend);
+	if (status != CVM_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory"),
+				 errdetail("The distinct statistics of " INT64_FORMAT " customers do not fit.",
+						   run->population->n_customers)));
+}
+
+/* Why there is nothing to fit on, in the words of the portfolio. */
+static void
+check_fittable(Run *run)
+{
+	const Population *population = run->population;
+
+	if (population->n_buyers == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("portfolio \"%s\" has no purchases up to %s", run->plan->portfolio,
+						timestamptz_to_str(run->plan->as_of)),
+				 errdetail("The feed has " INT64_FORMAT " rows, " INT64_FORMAT " of them later.",
+						   population->purchases_read, population->after_as_of),
+				 errhint("See cvm.check; the last published result stays as it is.")));
+	if (population->n_repeaters == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("no customer of portfolio \"%s\" has bought in more than one period", run->plan->portfolio),
+				 errdetail("A purchase model learns from repeat purchases; there are " INT64_FORMAT " customers.",
+						   population->n_buyers),
+				 errhint("See cvm.check; the last published result stays as it is.")));
+}
+
+static int64
+record_model(Run *run, const char *role, const cvm_family *family, const cvm_fit_result *fit)
+{
+	static const char *const rungs[] = {"full", "penalised", "simpler", "shrunk"};
+	CvmModel   *model = cvm_model_from_fit(family, fit, run->plan->unit_seconds);
+	Oid			types[10] = {TEXTOID, INT8OID, TEXTOID, TEXTOID, cvm_type_oid("model"), TIMESTAMPTZOID,
+	TEXTOID, FLOAT8OID, INT4OID, FLOAT8OID};
+	Datum		values[10] = {
+		CStringGetTextDatum(run->plan->portfolio), Int64GetDatum(run->run_id), CStringGetTextDatum(role),
+		CStringGetTextDatum(family->name), PointerGetDatum(model), TimestampTzGetDatum(run->plan->as_of),
+		CStringGetTextDatum(rungs[fit->rung]), Float8GetDatum(fit->gradient_norm),
+		Int32GetDatum(fit->iterations), Float8GetDatum(fit->condition)
+	};
+	bool		isnull;
+	int64		model_id;
+
+	cvm_spi(SPI_OK_INSERT_RETURNING,
+			"INSERT INTO cvm.fitted_model (portfolio, run_id, role, family, model, as_of, fitted_at,"
+			" rung, gradient_norm, iterations, condition)"
+			" VALUES ($1, $2, $3, $4, $5, $6, pg_catalog.clock_timestamp(), $7, $8, $9, $10) RETURNING model_id",
+			10, types, values, NULL);
+	model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return model_id;
+}
+
+static void
+fit_models(Run *run)
+{
+	cvm_env		env = cvm_server_env(CurrentMemoryContext);
+	cvm_table  *purchases;
+	cvm_table  *spend;
+
+	fill_tables(run, &env, &purchases, &spend);
+	cvm_progress(run->run_id, "fit", 1, 3);
+	cvm_fit_or_error(run->plan->purchase_family, purchases, &env, &run->fit->purchases);
+	cvm_table_free(purchases);
+	cvm_progress(run->run_id, "fit", 2, 3);
+	if (cvm_table_customers(spend) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("no repeat buyer of portfolio \"%s\" has a positive mean spend", run->plan->portfolio),
+				 errdetail("There are " INT64_FORMAT " repeat buyers; a spend model learns from the money of their repeat periods.",
+						   run->population->n_repeaters),
+				 errhint("Check the column mapped as amount: refunds are negative, purchases positive.")));
+	cvm_fit_or_error(run->plan->spend_family, spend, &env, &run->fit->spend);
+	cvm_table_free(spend);
+}
+
+static void
+step_fit(Run *run)
+{
+	MemoryContext scratch = AllocSetContextCreate(run->context, "cvm fit", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Oid			types[4] = {INT8OID, INT8OID, INT8OID, INT8OID};
+	Datum		values[4];
+
+	cvm_progress(run->run_id, run->phase = "fit", 0, 3);
+	check_fittable(run);
+	fit_models(run);
+	run->fit->purchase_model_id = record_model(run, "purchases", run->plan->purchase_family, &run->fit->purchases);
+	run->fit->spend_model_id = record_model(run, "spend", run->plan->spend_family, &run->fit->spend);
+	values[0] = Int64GetDatum(run->run_id);
+	values[1] = Int64GetDatum(run->fit->purchase_model_id);
+	values[2] = Int64GetDatum(run->fit->spend_model_id);
+	values[3] = Int64GetDatum(run->fit->spend_left_out);
+	cvm_spi(SPI_OK_UPDATE,
+			"UPDATE cvm.run SET purchase_model_id = $2, spend_model_id = $3, spend_left_out = $4, phase = 'score' WHERE run_id = $1",
+			4, types, values, NULL);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}
+
+static void
+step_score(Run *run)
+{
+	run->phase = "score";
+	run->sums = cvm_score_customers(run->plan, run->run_id, run->population, run->fit, run->context, &run->n_sums);
+	record_phase(run, "publish");
+}
+
+static void
+step_publish(Run *run)
+{
+	run->phase = "publish";
+	cvm_publish(run->plan, run->run_id, run->population, run->fit, run->sums, run->n_sums);
+}
+
+/*
+ * REFRESH ... CONCURRENTLY makes a temporary table, which a restricted operation
+ * may not; it restricts the view's query itself.
+ */
+static void
+step_refresh(Run *run)
+{
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(run->run_id)};
+
+	cvm_refresh_views(run->plan);
+	cvm_spi(SPI_OK_UPDATE,
+			"UPDATE cvm.run SET status = 'succeeded', phase = 'publish', finished_at = pg_catalog.clock_timestamp() WHERE run_id = $1",
+			1, types, values, NULL);
+}
+
+/* Publishing and refreshing are one transaction with two security contexts. */
+static void
+step_publish_all(Run *run)
+{
+	Oid			user;
+	int			context;
+
+	step_publish(run);
+	CommandCounterIncrement();
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, (context & ~SECURITY_RESTRICTED_OPERATION) | SECURITY_LOCAL_USERID_CHANGE);
+	step_refresh(run);
+	SetUserIdAndSecContext(user, context);
+}
+
+/*
+ * Old runs are dropped when no snapshot can need them and no reader is in the
+ * way; what can not be dropped now is tried again by the next run.
+ */
+static void
+drop_retired(Run *run)
+{
+	Oid			save_user;
+	int			save_context;
+	int			level;
+	bool		more = true;
+
+	for (int i = 0; i < 5 && more; i++)
+	{
+		level = enter_owner(run->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
+							&save_user, &save_context);
+		more = cvm_drop_retired(run->plan);
+		leave_owner(level, save_user, save_context);
+		SPI_commit();
+	}
+}
+
+static void
+run_steps(Run *run)
+{
+	run_step(run, step_begin);
+	run_step(run, step_summarise);
+	run_step(run, step_fit);
+	run_step(run, step_score);
+	run_step(run, step_publish_all);
+	if (!run->atomic)
+		drop_retired(run);
+}
+
+/* ---------- the procedure ---------- */
+
+static Run *
+new_run(FunctionCallInfo fcinfo, bool atomic)
+{
+	MemoryContext context = AllocSetContextCreate(PortalContext ? PortalContext : TopMemoryContext,
+												  "cvm recompute", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Run		   *run = palloc0(sizeof(Run));
+
+	run->context = context;
+	run->atomic = atomic;
+	run->plan = palloc0(sizeof(RecomputePlan));
+	run->population = palloc0(sizeof(Population));
+	run->fit = palloc0(sizeof(FittedPair));
+	run->plan->portfolio = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	run->plan->as_of = PG_ARGISNULL(1) ? GetCurrentTransactionStartTimestamp() : PG_GETARG_TIMESTAMPTZ(1);
+	MemoryContextSwitchTo(old);
+	if (TIMESTAMP_NOT_FINITE(run->plan->as_of))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("as_of must be a finite instant")));
+	return run;
+}
+
+static void
+run_locked(Run *run)
+{
+	LOCKTAG		tag;
+
+	lock_portfolio(run, &tag);
+	running = true;
+	PG_TRY();
+	{
+		run_steps(run);
+	}
+	PG_FINALLY();
+	{
+		running = false;
+		if (run->population->customers)
+			cvm_spool_free(run->population->customers);
+		cvm_progress_end(run->run_id);
+		if (!run->atomic)
+			(void) LockRelease(&tag, ExclusiveLock, true);
+	}
+	PG_END_TRY();
+}
+
+PG_FUNCTION_INFO_V1(cvm_recompute);
+/* cvm.recompute(portfolio text, as_of timestamptz, full boolean) */
+Datum
+cvm_recompute(PG_FUNCTION_ARGS)
+{
+	bool		atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
+						   !castNode(CallContext, fcinfo->context)->atomic);
+	Run		   *run;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("portfolio must not be null")));
+	run = new_run(fcinfo, atomic);
+	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
+	find_portfolio(run);
+	run_locked(run);
+	SPI_finish();
+	MemoryContextDelete(run->context);
+	PG_RETURN_VOID();
+}

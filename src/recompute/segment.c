@@ -1,0 +1,185 @@
+/*
+ * segment.c: the portfolio's editable segment rules, as one expression over a row
+ * of score.
+ *
+ * A rule is a boolean SQL expression over the columns of score, evaluated like a
+ * CHECK constraint: no subqueries, aggregates or other rows.  The first rule by
+ * position that is true names the segment; none: 'unclassified'.
+ */
+#include "engine.h"
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+typedef struct Rule
+{
+	int32		position;
+	const char *predicate;
+	int			segment;		/* index into names */
+	ExprState  *state;
+} Rule;
+
+struct SegmentRules
+{
+	EState	   *estate;
+	ExprContext *econtext;
+	Rule	   *rules;
+	int			n_rules;
+	const char **names;			/* distinct segments by first position, then unclassified */
+	int			n_names;
+	int			unclassified;	/* index of the segment of customers that no rule takes */
+};
+
+/* Adds to an error in a user's predicate which rule it is. */
+static void
+rule_error_context(void *arg)
+{
+	const Rule *rule = arg;
+
+	errcontext("segment rule at position %d: %s", rule->position, rule->predicate);
+}
+
+/* The predicate's parse tree: SELECT <predicate>, and nothing but one expression. */
+static Node *
+parse_predicate(const Rule *rule)
+{
+	List	   *statements = raw_parser(psprintf("SELECT (%s\n)", rule->predicate), RAW_PARSE_DEFAULT);
+	SelectStmt *select;
+
+	if (list_length(statements) == 1 && IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
+	{
+		select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
+		if (select->op == SETOP_NONE && list_length(select->targetList) == 1 &&
+			!select->fromClause && !select->whereClause && !select->groupClause &&
+			!select->sortClause && !select->limitCount && !select->intoClause &&
+			!select->havingClause && !select->withClause && !select->distinctClause)
+			return linitial_node(ResTarget, select->targetList)->val;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("a segment rule must be one boolean expression over the columns of score")));
+	return NULL;
+}
+
+static ExprState *
+compile(SegmentRules *rules, Rule *rule, Relation score)
+{
+	ErrorContextCallback callback = {error_context_stack, rule_error_context, rule};
+	ParseState *pstate = make_parsestate(NULL);
+	ParseNamespaceItem *item;
+	Node	   *expression;
+	ExprState  *state;
+
+	error_context_stack = &callback;
+	item = addRangeTableEntryForRelation(pstate, score, AccessShareLock, makeAlias("score", NIL), false, true);
+	addNSItemToQuery(pstate, item, true, true, true);
+	expression = transformExpr(pstate, parse_predicate(rule), EXPR_KIND_CHECK_CONSTRAINT);
+	expression = coerce_to_boolean(pstate, expression, "SEGMENT RULE");
+	assign_expr_collations(pstate, expression);
+	state = ExecPrepareExpr((Expr *) expression, rules->estate);
+	free_parsestate(pstate);
+	error_context_stack = callback.previous;
+	return state;
+}
+
+static int
+name_index(SegmentRules *rules, const char *name)
+{
+	for (int i = 0; i < rules->n_names; i++)
+		if (strcmp(rules->names[i], name) == 0)
+			return i;
+	rules->names[rules->n_names] = pstrdup(name);
+	return rules->n_names++;
+}
+
+static void
+read_rules(SegmentRules *rules, const RecomputePlan *plan, MemoryContext context)
+{
+	char	   *sql = psprintf("SELECT position, segment, predicate FROM %s ORDER BY position",
+							   cvm_quote(plan, "segment_rule"));
+	uint64		n = cvm_spi(SPI_OK_SELECT, sql, 0, NULL, NULL, NULL);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	rules->rules = palloc0(sizeof(Rule) * (n + 1));
+	rules->names = palloc0(sizeof(char *) * (n + 1));	/* one for unclassified */
+	for (uint64 i = 0; i < n; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		Rule	   *rule = &rules->rules[rules->n_rules++];
+		char	   *position = SPI_getvalue(tuple, SPI_tuptable->tupdesc, 1);
+
+		rule->position = pg_strtoint32(position);
+		rule->segment = name_index(rules, SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2));
+		rule->predicate = pstrdup(SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3));
+	}
+	MemoryContextSwitchTo(old);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Everything is made in CurrentMemoryContext, which must outlive the rules. */
+SegmentRules *
+cvm_segment_rules_load(const RecomputePlan *plan, Relation score)
+{
+	SegmentRules *rules = palloc0(sizeof(SegmentRules));
+
+	rules->estate = CreateExecutorState();
+	rules->econtext = GetPerTupleExprContext(rules->estate);
+	read_rules(rules, plan, CurrentMemoryContext);
+	for (int i = 0; i < rules->n_rules; i++)
+		rules->rules[i].state = compile(rules, &rules->rules[i], score);
+	rules->unclassified = name_index(rules, CVM_UNCLASSIFIED);
+	return rules;
+}
+
+int
+cvm_segment_of(SegmentRules *rules, TupleTableSlot *slot)
+{
+	rules->econtext->ecxt_scantuple = slot;
+	ResetExprContext(rules->econtext);
+	for (int i = 0; i < rules->n_rules; i++)
+	{
+		Rule	   *rule = &rules->rules[i];
+		ErrorContextCallback callback = {error_context_stack, rule_error_context, rule};
+		bool		isnull;
+		Datum		result;
+
+		error_context_stack = &callback;
+		result = ExecEvalExprSwitchContext(rule->state, rules->econtext, &isnull);
+		error_context_stack = callback.previous;
+		if (!isnull && DatumGetBool(result))
+			return rule->segment;
+	}
+	return rules->unclassified;
+}
+
+int
+cvm_segment_count(const SegmentRules *rules)
+{
+	return rules->n_names;
+}
+
+const char *
+cvm_segment_name(const SegmentRules *rules, int segment)
+{
+	return rules->names[segment];
+}
+
+void
+cvm_segment_rules_free(SegmentRules *rules)
+{
+	FreeExecutorState(rules->estate);
+}

@@ -1,0 +1,695 @@
+/*
+ * summarise.c: the feed in one pass, to one record per customer.
+ *
+ * The feed's query runs through the executor into a DestReceiver, so views,
+ * partitions, foreign tables and row security work.  Each row becomes a small
+ * event in one of 256 buckets chosen by the customer's hash; when the events
+ * exceed cvm.recompute_memory all buckets are written to temporary files.  Then
+ * every bucket is grouped on its own: its customers fit in the processor's cache,
+ * which is what makes this several times faster than a hash aggregate, and its
+ * memory is a 256th of the feed.
+ *
+ * The members of the published run's segments pass through the same buckets, so
+ * that "in this segment since" needs no join.
+ */
+#include "engine.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "recompute/population.h"
+#include "worker/shared.h"
+
+#define N_BUCKETS 256
+#define CHUNK_BYTES (64 * 1024)
+#define PRIOR_MARK 255			/* scale of an event that is a prior segment membership */
+#define PROGRESS_ROWS 65536
+
+/*
+ * One row of the feed.  For a customer type that is passed by reference `key`
+ * is the length of the key's bytes, which follow padded to 8.
+ */
+typedef struct Event
+{
+	uint64		key;
+	CvmPurchase purchase;		/* prior membership: at = since, mantissa = segment */
+} Event;
+
+typedef struct EventChunk
+{
+	struct EventChunk *next;
+	Size		used;
+	char		data[FLEXIBLE_ARRAY_MEMBER];
+} EventChunk;
+
+typedef struct Bucket
+{
+	EventChunk *first;
+	EventChunk *last;
+	BufFile    *file;
+	int64		events;			/* in memory and in the file */
+	Size		file_bytes;
+} Bucket;
+
+typedef struct Summary
+{
+	DestReceiver receiver;		/* must be first */
+	const RecomputePlan *plan;
+	Population *population;
+	PopulationStats *stats;
+	int64		run_id;
+	MemoryContext context;		/* of the whole step */
+	MemoryContext row_context;	/* reset every row that may allocate */
+	bool		prior;			/* receiving prior members, not purchases */
+	Oid			at_type;
+	Oid			amount_type;
+	FmgrInfo	hash;
+	FmgrInfo	equal;
+	bool		plain_key;		/* by value and equal bits are equal keys */
+	EventChunk *free_chunks;
+	Size		allocated;
+	Size		budget;
+	Bucket		buckets[N_BUCKETS];
+} Summary;
+
+/* ---------- events into buckets ---------- */
+
+static void
+spill(Summary *summary)
+{
+	for (int i = 0; i < N_BUCKETS; i++)
+	{
+		Bucket	   *bucket = &summary->buckets[i];
+
+		if (bucket->first && bucket->file == NULL)
+		{
+			MemoryContext old = MemoryContextSwitchTo(summary->context);
+
+			bucket->file = BufFileCreateTemp(false);
+			MemoryContextSwitchTo(old);
+		}
+		while (bucket->first)
+		{
+			EventChunk *chunk = bucket->first;
+
+			BufFileWrite(bucket->file, chunk->data, chunk->used);
+			bucket->file_bytes += chunk->used;
+			bucket->first = chunk->next;
+			chunk->next = summary->free_chunks;
+			summary->free_chunks = chunk;
+		}
+		bucket->last = NULL;
+	}
+}
+
+static EventChunk *
+new_chunk(Summary *summary, Size size)
+{
+	EventChunk *chunk;
+	Size		wanted = Max(size, CHUNK_BYTES - offsetof(EventChunk, data));
+
+	if (summary->free_chunks && size <= CHUNK_BYTES - offsetof(EventChunk, data))
+	{
+		chunk = summary->free_chunks;
+		summary->free_chunks = chunk->next;
+	}
+	else
+	{
+		chunk = MemoryContextAllocHuge(summary->context, offsetof(EventChunk, data) + wanted);
+		summary->allocated += offsetof(EventChunk, data) + wanted;
+	}
+	chunk->next = NULL;
+	chunk->used = 0;
+	return chunk;
+}
+
+/* Room for one event of `size` bytes in a bucket. */
+static char *
+reserve(Summary *summary, Bucket *bucket, Size size)
+{
+	EventChunk *chunk = bucket->last;
+	char	   *place;
+
+	if (chunk == NULL || chunk->used + size > CHUNK_BYTES - offsetof(EventChunk, data))
+	{
+		if (summary->free_chunks == NULL && summary->allocated > summary->budget)
+			spill(summary);
+		chunk = new_chunk(summary, size);
+		if (bucket->last)
+			bucket->last->next = chunk;
+		else
+			bucket->first = chunk;
+		bucket->last = chunk;
+	}
+	place = chunk->data + chunk->used;
+	chunk->used += size;
+	bucket->events++;
+	return place;
+}
+
+static uint32
+hash_key(Summary *summary, Datum key)
+{
+	if (summary->plain_key)
+		return (uint32) (murmurhash64((uint64) key) >> 32);
+	return DatumGetUInt32(FunctionCall1Coll(&summary->hash, summary->population->key.collation, key));
+}
+
+static void
+add_event(Summary *summary, Datum key, const CvmPurchase *purchase)
+{
+	const CustomerKey *type = &summary->population->key;
+	uint32		hash = hash_key(summary, key);
+	Bucket	   *bucket = &summary->buckets[hash % N_BUCKETS];
+	Event		event = {.purchase = *purchase};
+	Size		length;
+	char	   *place;
+
+	if (type->byval)
+	{
+		event.key = (uint64) key;
+		memcpy(reserve(summary, bucket, sizeof(Event)), &event, sizeof(Event));
+		return;
+	}
+	if (type->typlen == -1)
+		key = PointerGetDatum(PG_DETOAST_DATUM(key));	/* four-byte header: records are aligned */
+	length = datumGetSize(key, false, type->typlen);
+	event.key = length;
+	place = reserve(summary, bucket, sizeof(Event) + MAXALIGN(length));
+	memcpy(place, &event, sizeof(Event));
+	memcpy(place + sizeof(Event), DatumGetPointer(key), length);
+}
+
+/* ---------- receiving rows ---------- */
+
+static char *
+customer_text(Summary *summary, Datum key)
+{
+	Oid			output;
+	bool		varlena;
+
+	getTypeOutputInfo(summary->population->key.type, &output, &varlena);
+	return OidOutputFunctionCall(output, key);
+}
+
+/* Says which column of which customer is missing. */
+static void
+refuse_null(Summary *summary, TupleTableSlot *slot)
+{
+	if (slot->tts_isnull[0])
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the purchases feed of portfolio \"%s\" has a row without a customer",
+						summary->plan->portfolio),
+				 errhint("Map a view that leaves such rows out, e.g. WHERE customer IS NOT NULL; cvm.check counts them.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("the purchases feed of portfolio \"%s\" has a row without %s",
+					summary->plan->portfolio, slot->tts_isnull[1] ? "a time" : "an amount"),
+			 errdetail("It belongs to customer %s.", customer_text(summary, slot->tts_values[0])),
+			 errhint("Map a view that leaves such rows out; cvm.check counts them.")));
+}
+
+/* What converting a row's time or amount says on error. */
+static void
+row_error_context(void *arg)
+{
+	TupleTableSlot *slot = ((void **) arg)[1];
+
+	errcontext("purchase of customer %s",
+			   customer_text(((void **) arg)[0], slot->tts_values[0]));
+}
+
+/* The row's time and amount; false if it lies after as_of. */
+static bool
+convert_purchase(Summary *summary, TupleTableSlot *slot, CvmPurchase *purchase)
+{
+	CvmAmount	amount;
+	void	   *arg[2] = {summary, slot};
+	ErrorContextCallback callback = {error_context_stack, row_error_context, arg};
+
+	error_context_stack = &callback;
+	purchase->at = cvm_instant_from_datum(&summary->plan->calendar, slot->tts_values[1], summary->at_type);
+	amount = cvm_amount_from_datum(slot->tts_values[2], summary->amount_type);
+	purchase->mantissa = amount.mantissa;
+	purchase->scale = amount.scale;
+	if (purchase->at <= summary->plan->as_of)
+		purchase->period = cvm_period_of(&summary->plan->calendar, purchase->at);
+	error_context_stack = callback.previous;
+	return purchase->at <= summary->plan->as_of;
+}
+
+static bool
+receive_purchase(TupleTableSlot *slot, DestReceiver *self)
+{
+	Summary    *summary = (Summary *) self;
+	CvmPurchase purchase = {0};
+	MemoryContext old;
+
+	slot_getallattrs(slot);
+	if (unlikely(slot->tts_isnull[0] || slot->tts_isnull[1] || slot->tts_isnull[2]))
+		refuse_null(summary, slot);
+	if ((++summary->population->purchases_read) % PROGRESS_ROWS == 0)
+	{
+		cvm_progress(summary->run_id, "summarise", summary->population->purchases_read, 0);
+		MemoryContextReset(summary->row_context);
+	}
+	old = MemoryContextSwitchTo(summary->row_context);
+	if (convert_purchase(summary, slot, &purchase))
+		add_event(summary, slot->tts_values[0], &purchase);
+	else
+		summary->population->after_as_of++;
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+static int
+prior_segment_index(Population *population, MemoryContext context, const char *name)
+{
+	for (int i = 0; i < population->n_prior_segments; i++)
+		if (strcmp(population->prior_segments[i], name) == 0)
+			return i;
+	population->prior_segments = population->prior_segments
+		? repalloc(population->prior_segments, sizeof(char *) * (population->n_prior_segments + 1))
+		: MemoryContextAlloc(context, sizeof(char *));
+	population->prior_segments[population->n_prior_segments] = MemoryContextStrdup(context, name);
+	return population->n_prior_segments++;
+}
+
+/* customer, segment, since of the published run */
+static bool
+receive_prior(TupleTableSlot *slot, DestReceiver *self)
+{
+	Summary    *summary = (Summary *) self;
+	CvmPurchase prior = {.scale = PRIOR_MARK};
+	MemoryContext old;
+
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[0] || slot->tts_isnull[1] || slot->tts_isnull[2])
+		return true;
+	old = MemoryContextSwitchTo(summary->row_context);
+	prior.at = DatumGetTimestampTz(slot->tts_values[2]);
+	prior.mantissa = prior_segment_index(summary->population,
+										 GetMemoryChunkContext(summary->population),
+										 TextDatumGetCString(slot->tts_values[1]));
+	add_event(summary, slot->tts_values[0], &prior);
+	MemoryContextReset(summary->row_context);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/* Equal bits are equal keys for these, and a machine word holds them. */
+static bool
+is_plain_key(Oid type)
+{
+	return type == INT8OID || type == INT4OID || type == INT2OID || type == OIDOID;
+}
+
+static void
+set_key_type(Summary *summary, Form_pg_attribute column)
+{
+	CustomerKey *key = &summary->population->key;
+	TypeCacheEntry *type = lookup_type_cache(column->atttypid,
+											 TYPECACHE_HASH_PROC_FINFO | TYPECACHE_EQ_OPR_FINFO);
+
+	if (!OidIsValid(type->hash_proc_finfo.fn_oid) || !OidIsValid(type->eq_opr_finfo.fn_oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("customers of type %s can not be told apart by hashing", format_type_be(column->atttypid)),
+				 errhint("Map a column of a hashable type such as bigint, uuid or text.")));
+	key->type = column->atttypid;
+	key->collation = column->attcollation;
+	key->typlen = column->attlen;
+	key->byval = column->attbyval;
+	key->align = column->attalign;
+	fmgr_info_copy(&summary->hash, &type->hash_proc_finfo, summary->context);
+	fmgr_info_copy(&summary->equal, &type->eq_opr_finfo, summary->context);
+	summary->plain_key = is_plain_key(getBaseType(key->type));
+}
+
+static void
+startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	Summary    *summary = (Summary *) self;
+
+	if (desc->natts != 3)
+		elog(ERROR, "the query of a feed has %d columns instead of 3", desc->natts);
+	if (summary->prior)
+		return;
+	set_key_type(summary, TupleDescAttr(desc, 0));
+	summary->at_type = getBaseType(TupleDescAttr(desc, 1)->atttypid);
+	summary->amount_type = getBaseType(TupleDescAttr(desc, 2)->atttypid);
+}
+
+static void
+nothing(DestReceiver *self)
+{
+}
+
+static void
+receive(Summary *summary, const char *query)
+{
+	SPIExecuteOptions options = {0};
+
+	summary->receiver.receiveSlot = summary->prior ? receive_prior : receive_purchase;
+	summary->receiver.rStartup = startup;
+	summary->receiver.rShutdown = nothing;
+	summary->receiver.rDestroy = nothing;
+	summary->receiver.mydest = DestTuplestore;	/* "some tuples go somewhere" */
+	options.read_only = true;	/* one snapshot for both queries */
+	options.dest = &summary->receiver;
+	if (SPI_execute_extended(query, &options) != SPI_OK_SELECT)
+		elog(ERROR, "the query of a feed is no SELECT: %s", query);
+}
+
+/* ---------- grouping one bucket ---------- */
+
+typedef struct CustomerGroup
+{
+	uint32		hash;
+	int			n;				/* purchases */
+	int64		offset;			/* of its purchases in rows */
+	const char *event;			/* its first event: the key */
+	int32		prior_segment;
+	TimestampTz prior_since;
+} CustomerGroup;
+
+typedef struct Grouping
+{
+	CustomerGroup	   *groups;
+	int			n_groups;
+	int			max_groups;
+	uint32	   *slots;			/* group number + 1, open addressing */
+	uint32		mask;
+	char	   *events;
+	Size		bytes;
+	uint32	   *group_of;
+	CvmPurchase *rows;
+} Grouping;
+
+static inline Datum
+event_key(const CustomerKey *type, const char *event)
+{
+	return type->byval ? (Datum) ((const Event *) event)->key : PointerGetDatum(event + sizeof(Event));
+}
+
+static inline Size
+event_size(const CustomerKey *type, const char *event)
+{
+	return type->byval ? sizeof(Event) : sizeof(Event) + MAXALIGN(((const Event *) event)->key);
+}
+
+/* All events of a bucket as one stretch of memory. */
+static void
+load_bucket(Bucket *bucket, Grouping *grouping)
+{
+	Size		offset = 0;
+
+	grouping->bytes = bucket->file_bytes;
+	for (EventChunk *chunk = bucket->first; chunk; chunk = chunk->next)
+		grouping->bytes += chunk->used;
+	grouping->events = MemoryContextAllocHuge(CurrentMemoryContext, grouping->bytes + 1);
+	if (bucket->file)
+	{
+		if (BufFileSeek(bucket->file, 0, 0, SEEK_SET) != 0)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not rewind temporary file of purchases: %m")));
+		offset = BufFileRead(bucket->file, grouping->events, bucket->file_bytes);
+		if (offset != bucket->file_bytes)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not read temporary file of purchases: read only %zu of %zu bytes",
+							offset, bucket->file_bytes)));
+		BufFileClose(bucket->file);
+		bucket->file = NULL;
+	}
+	for (EventChunk *chunk = bucket->first; chunk; chunk = chunk->next)
+	{
+		memcpy(grouping->events + offset, chunk->data, chunk->used);
+		offset += chunk->used;
+	}
+}
+
+static void
+grow_slots(Grouping *grouping)
+{
+	grouping->mask = grouping->mask * 2 + 1;
+	pfree(grouping->slots);
+	grouping->slots = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(uint32) * ((Size) grouping->mask + 1),
+												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < grouping->n_groups; i++)
+	{
+		uint32		slot = (grouping->groups[i].hash / N_BUCKETS) & grouping->mask;
+
+		while (grouping->slots[slot])
+			slot = (slot + 1) & grouping->mask;
+		grouping->slots[slot] = i + 1;
+	}
+}
+
+static int
+new_group(Grouping *grouping, uint32 hash, const char *event)
+{
+	CustomerGroup	   *group;
+
+	if (grouping->n_groups == grouping->max_groups)
+	{
+		grouping->max_groups *= 2;
+		grouping->groups = repalloc_huge(grouping->groups, sizeof(CustomerGroup) * grouping->max_groups);
+	}
+	group = &grouping->groups[grouping->n_groups];
+	*group = (CustomerGroup) {.hash = hash,.event = event,.prior_segment = -1};
+	return grouping->n_groups++;
+}
+
+/* The group of an event's customer, made when it is new. */
+static int
+find_group(Summary *summary, Grouping *grouping, const char *event)
+{
+	const CustomerKey *type = &summary->population->key;
+	Datum		key = event_key(type, event);
+	uint32		hash = hash_key(summary, key);
+	uint32		slot = (hash / N_BUCKETS) & grouping->mask;
+	int			found;
+
+	for (; grouping->slots[slot]; slot = (slot + 1) & grouping->mask)
+	{
+		CustomerGroup	   *group = &grouping->groups[grouping->slots[slot] - 1];
+		Datum		other;
+
+		if (group->hash != hash)
+			continue;
+		other = event_key(type, group->event);
+		if (summary->plain_key ? key == other
+			: DatumGetBool(FunctionCall2Coll(&summary->equal, type->collation, key, other)))
+			return grouping->slots[slot] - 1;
+	}
+	found = new_group(grouping, hash, event);
+	grouping->slots[slot] = found + 1;
+	if ((uint32) grouping->n_groups > grouping->mask / 2)
+		grow_slots(grouping);
+	return found;
+}
+
+/* Numbers the customers of the bucket and counts their purchases. */
+static void
+assign_groups(Summary *summary, Bucket *bucket, Grouping *grouping)
+{
+	const CustomerKey *type = &summary->population->key;
+	int64		i = 0;
+
+	grouping->max_groups = 256;
+	grouping->groups = palloc(sizeof(CustomerGroup) * grouping->max_groups);
+	grouping->mask = 1023;
+	grouping->slots = palloc0(sizeof(uint32) * (grouping->mask + 1));
+	grouping->group_of = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint32) * bucket->events + 1);
+	for (Size offset = 0; offset < grouping->bytes; offset += event_size(type, grouping->events + offset))
+	{
+		const Event *event = (const Event *) (grouping->events + offset);
+		int			number = find_group(summary, grouping, (const char *) event);
+		CustomerGroup	   *group = &grouping->groups[number];
+
+		grouping->group_of[i++] = number;
+		if (event->purchase.scale == PRIOR_MARK)
+		{
+			group->prior_segment = (int32) event->purchase.mantissa;
+			group->prior_since = event->purchase.at;
+		}
+		else
+			group->n++;
+	}
+}
+
+/* Brings every customer's purchases together (counting sort). */
+static void
+scatter(Summary *summary, Bucket *bucket, Grouping *grouping)
+{
+	const CustomerKey *type = &summary->population->key;
+	int64		offset = 0;
+	int64		i = 0;
+
+	for (int g = 0; g < grouping->n_groups; g++)
+	{
+		grouping->groups[g].offset = offset;
+		offset += grouping->groups[g].n;
+		grouping->groups[g].n = 0;
+	}
+	grouping->rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CvmPurchase) * offset + 1);
+	for (Size at = 0; at < grouping->bytes; at += event_size(type, grouping->events + at))
+	{
+		const Event *event = (const Event *) (grouping->events + at);
+		CustomerGroup	   *group = &grouping->groups[grouping->group_of[i++]];
+
+		if (event->purchase.scale != PRIOR_MARK)
+			grouping->rows[group->offset + group->n++] = event->purchase;
+	}
+}
+
+static void
+emit(Summary *summary, CustomerGroup *group, CustomerRecord *record)
+{
+	const CustomerKey *type = &summary->population->key;
+	const Event *event = (const Event *) group->event;
+
+	record->prior_segment = group->prior_segment;
+	record->prior_since = group->prior_since;
+	record->key = type->byval ? (Datum) event->key : (Datum) 0;
+	cvm_spool_add(summary->population->customers, record, sizeof(CustomerRecord),
+				  group->event + sizeof(Event), type->byval ? 0 : event->key);
+}
+
+static void
+group_bucket(Summary *summary, Bucket *bucket)
+{
+	Grouping	grouping = {0};
+
+	load_bucket(bucket, &grouping);
+	assign_groups(summary, bucket, &grouping);
+	scatter(summary, bucket, &grouping);
+	for (int g = 0; g < grouping.n_groups; g++)
+	{
+		CustomerGroup	   *group = &grouping.groups[g];
+		CustomerRecord record;
+
+		CHECK_FOR_INTERRUPTS();
+		if (group->n == 0)
+			continue;			/* was a member once, has no purchase in the feed any more */
+		memset(&record, 0, sizeof(record));
+		cvm_count_customer(summary->stats, grouping.rows + group->offset, group->n, &record);
+		emit(summary, group, &record);
+	}
+}
+
+static void
+free_bucket(Summary *summary, Bucket *bucket)
+{
+	while (bucket->first)
+	{
+		EventChunk *chunk = bucket->first;
+
+		bucket->first = chunk->next;
+		pfree(chunk);
+	}
+	bucket->last = NULL;
+}
+
+static void
+group_buckets(Summary *summary)
+{
+	MemoryContext scratch = AllocSetContextCreate(summary->context, "cvm bucket", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+
+	for (int i = 0; i < N_BUCKETS; i++)
+	{
+		if (summary->buckets[i].events > 0)
+			group_bucket(summary, &summary->buckets[i]);
+		free_bucket(summary, &summary->buckets[i]);
+		MemoryContextReset(scratch);
+		cvm_progress(summary->run_id, "summarise", summary->population->purchases_read,
+					 summary->population->purchases_read);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}
+
+/* ---------- the step ---------- */
+
+static char *
+prior_query(const RecomputePlan *plan)
+{
+	return psprintf("SELECT customer_id, segment, since FROM %s WHERE run_id = (SELECT run_id FROM %s)",
+					cvm_quote(plan, "score"), cvm_quote(plan, "published"));
+}
+
+/*
+ * The customer column may have changed its type since the output was made: the
+ * output has the old one.
+ */
+static void
+check_key_type(const Summary *summary)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(cvm_quote(summary->plan, "score"))};
+	bool		isnull;
+	Oid			output;
+
+	if (cvm_spi(SPI_OK_SELECT,
+				"SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.regclass AND attname = 'customer_id'",
+				1, types, values, NULL) != 1)
+		elog(ERROR, "relation %s has no column customer_id", cvm_quote(summary->plan, "score"));
+	output = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	if (output != summary->population->key.type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the customer column of portfolio \"%s\" is now of type %s, its output has %s",
+						summary->plan->portfolio, format_type_be(summary->population->key.type),
+						format_type_be(output)),
+				 errhint("Drop the portfolio with cvm.drop_portfolio and create it again, or map a view that casts the column back.")));
+}
+
+/* Reads the feed as of plan->as_of; everything of *population is made in context. */
+void
+cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Population *population)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "cvm summarise", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Summary    *summary = palloc0(sizeof(Summary));
+	Size		memory = (Size) cvm_recompute_memory_mb * 1024 * 1024;
+
+	summary->plan = plan;
+	summary->population = population;
+	summary->run_id = run_id;
+	summary->context = scratch;
+	summary->row_context = AllocSetContextCreate(scratch, "cvm row", ALLOCSET_DEFAULT_SIZES);
+	summary->budget = memory;
+	population->customers = cvm_spool_new(context, memory / 2);
+	summary->stats = cvm_population_begin(plan, population, context);
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	receive(summary, plan->purchases_query);
+	summary->prior = true;
+	if (population->purchases_read > population->after_as_of)
+	{
+		check_key_type(summary);
+		receive(summary, prior_query(plan));
+	}
+	PopActiveSnapshot();
+	group_buckets(summary);
+	cvm_population_end(summary->stats);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}

@@ -1,0 +1,309 @@
+/*
+ * value.c: the numbers of one customer at the fitted parameters.
+ *
+ *	  expected purchases = P(alive) E[purchases in the horizon | alive]
+ *	  residual value     = margin * E[spend] * P(alive) * E[discounted purchases | alive]
+ *	  P(no purchase)     = 1 - P(alive) (1 - P(0 purchases in the horizon | alive))
+ *	  value at risk      = residual value if alive * (1 - P(alive))
+ *
+ * (Fader, Hardie & Lee 2005, JMR 42; the discounted purchases are their DERT.)
+ * What is conditional on being alive depends on (x, age) alone for most families
+ * and is computed once per pair.
+ */
+#include "engine.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* Figures of a customer that is alive. */
+typedef struct AliveFigures
+{
+	double		expected;
+	double		discounted;
+	double		none;			/* P(no purchase in the horizon) */
+	double		next;			/* median time to the next purchase */
+} AliveFigures;
+
+typedef struct CacheEntry
+{
+	uint64		key;			/* x and age in periods */
+	char		status;			/* of simplehash */
+	AliveFigures figures;
+} CacheEntry;
+
+#define SH_PREFIX figures
+#define SH_ELEMENT_TYPE CacheEntry
+#define SH_KEY_TYPE uint64
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) ((uint32) (murmurhash64(k) >> 32))
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+/* The cache is emptied rather than grown beyond this many pairs (56 bytes each). */
+#define MAX_CACHED 1000000
+
+struct Valuer
+{
+	const RecomputePlan *plan;
+	const Population *population;
+	const FittedPair *fit;
+	cvm_env		env;
+	figures_hash *cache;
+	cvm_predictive *predictive; /* NULL if the option predictive_interval is off */
+	int64		as_of_day;
+	const char *method;
+	bool		fallback;
+};
+
+static const char *
+method_name(const FittedPair *fit)
+{
+	cvm_rung	rung = Max(fit->purchases.rung, fit->spend.rung);
+
+	switch (rung)
+	{
+		case CVM_RUNG_FULL:
+			return "full";
+		case CVM_RUNG_PENALISED:
+			return "penalised";
+		case CVM_RUNG_SIMPLER:
+			return "simpler";
+		case CVM_RUNG_SHRUNK:
+			return "shrunk";
+	}
+	return "full";
+}
+
+/* Day of a local wall clock, counted from 2000-01-01. */
+static int64
+local_day(const RecomputePlan *plan, TimestampTz at)
+{
+	Timestamp	local = cvm_local_of(&plan->calendar, at);
+
+	return local >= 0 ? local / USECS_PER_DAY : -((-local + USECS_PER_DAY - 1) / USECS_PER_DAY);
+}
+
+static void
+make_predictive(Valuer *valuer)
+{
+	const RecomputePlan *plan = valuer->plan;
+	cvm_status	status = cvm_predictive_new(plan->purchase_family, valuer->fit->purchases.theta,
+											plan->spend_family, valuer->fit->spend.theta,
+											plan->rate, plan->value_horizon, plan->margin,
+											valuer->population->max_x, valuer->population->max_age,
+											1, &valuer->env, &valuer->predictive);
+
+	if (status == CVM_CANCELLED)
+		CHECK_FOR_INTERRUPTS();
+	if (status != CVM_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("could not tabulate the predictive distribution of residual value"),
+				 errhint("The option predictive_interval => false does without.")));
+}
+
+Valuer *
+cvm_valuer_new(const RecomputePlan *plan, const Population *population,
+			   const FittedPair *fit, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Valuer	   *valuer = palloc0(sizeof(Valuer));
+
+	valuer->plan = plan;
+	valuer->population = population;
+	valuer->fit = fit;
+	valuer->env = cvm_server_env(context);
+	valuer->cache = figures_create(context, 4096, NULL);
+	valuer->as_of_day = local_day(plan, plan->as_of);
+	valuer->method = method_name(fit);
+	valuer->fallback = strcmp(valuer->method, "full") != 0;
+	if (plan->predictive_interval)
+		make_predictive(valuer);
+	MemoryContextSwitchTo(old);
+	return valuer;
+}
+
+void
+cvm_valuer_free(Valuer *valuer)
+{
+	if (valuer->predictive)
+		cvm_predictive_free(valuer->predictive);
+	figures_destroy(valuer->cache);
+	pfree(valuer);
+}
+
+void
+cvm_row_of_history(const RecomputePlan *plan, const PurchaseHistory *history, cvm_row *row)
+{
+	row->x = history->repeat_periods;
+	row->t_x = cvm_history_span(history, plan->unit_seconds);
+	row->age = ((double) plan->as_of_period - history->first_period) * history->period / plan->unit_seconds;
+	row->mean_spend = history->repeat_periods > 0 ? cvm_history_mean_spend(history) : 0;
+	row->log_intervals = history->log_intervals -
+		history->repeat_periods * log(plan->unit_seconds / history->period);
+	row->weight = 1;
+}
+
+static void
+compute_figures(const RecomputePlan *plan, const double *theta, const cvm_row *row, AliveFigures *figures)
+{
+	const cvm_family *family = plan->purchase_family;
+
+	figures->expected = family->expected_if_alive(theta, row, plan->horizon);
+	figures->discounted = family->discounted_if_alive(theta, row, plan->rate, plan->value_horizon);
+	figures->none = family->pmf_if_alive(theta, row, plan->horizon, 0);
+	figures->next = family->next_purchase_if_alive(theta, row, 0.5);
+}
+
+static AliveFigures
+alive_figures(Valuer *valuer, const PurchaseHistory *history, const cvm_row *row)
+{
+	const double *theta = valuer->fit->purchases.theta;
+	AliveFigures figures;
+	CacheEntry *entry;
+	bool		found;
+
+	if (!valuer->plan->purchase_family->alive_ignores_span)
+	{
+		compute_figures(valuer->plan, theta, row, &figures);
+		return figures;
+	}
+	if (valuer->cache->members >= MAX_CACHED)
+		figures_reset(valuer->cache);
+	entry = figures_insert(valuer->cache,
+						   ((uint64) (uint32) history->repeat_periods << 32) |
+						   (uint32) (valuer->plan->as_of_period - history->first_period),
+						   &found);
+	if (!found)
+		compute_figures(valuer->plan, theta, row, &entry->figures);
+	return entry->figures;
+}
+
+/*
+ * Realised value: all money to date times the margin, in 1/10000 of the currency
+ * unit, so that what is published adds up exactly.
+ */
+static int64
+realised(const RecomputePlan *plan, const PurchaseHistory *history)
+{
+	long double money = (long double) cvm_history_int128(history->total);
+	long double value = money * powl(10.0L, 4 - history->scale) * (long double) plan->margin;
+
+	if (plan->margin == 1 && history->scale <= 4)
+	{
+		int128		exact = cvm_history_int128(history->total);
+
+		for (int i = history->scale; i < 4; i++)
+			if (__builtin_mul_overflow(exact, (int128) 10, &exact))
+				break;
+		if (fabsl(value) < 9e18L)
+			return (int64) exact;
+	}
+	if (!(fabsl(value) < 9e18L))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the realised value of a customer exceeds 9e14"),
+				 errhint("Map a view that counts money in a larger unit.")));
+	return (int64) roundl(value);
+}
+
+static void
+score_purchases(Valuer *valuer, const CustomerRecord *record, const cvm_row *row,
+				AliveFigures *figures, CustomerValue *value)
+{
+	const RecomputePlan *plan = valuer->plan;
+
+	*figures = alive_figures(valuer, &record->history, row);
+	value->p_alive = plan->purchase_family->p_alive(valuer->fit->purchases.theta, row);
+	value->expected_purchases = value->p_alive * figures->expected;
+	value->p_no_purchase = 1 - value->p_alive * (1 - figures->none);
+	value->next_purchase = figures->next;
+	value->scored = true;
+}
+
+/* Money figures; not valued where the prior mean spend is infinite (q <= 1, x = 0). */
+static void
+score_money(Valuer *valuer, const cvm_row *row, const AliveFigures *figures, CustomerValue *value)
+{
+	const RecomputePlan *plan = valuer->plan;
+	cvm_row		spend = *row;
+	double		if_alive;
+
+	if (spend.x > 0 && !(spend.mean_spend > 0))
+		spend.x = 0;			/* left out of the fit: the population's mean */
+	value->expected_spend = plan->spend_family->expected_spend(valuer->fit->spend.theta, &spend);
+	if (!isfinite(value->expected_spend) || !isfinite(figures->discounted))
+		return;
+	if_alive = plan->margin * value->expected_spend * figures->discounted;
+	value->residual_value = value->p_alive * if_alive;
+	value->value_at_risk = (1 - value->p_alive) * if_alive;
+	value->valued = true;
+	if (valuer->predictive)
+	{
+		cvm_prediction prediction;
+
+		spend.mean_spend = spend.x > 0 ? spend.mean_spend : 0;
+		spend.x = row->x;
+		cvm_predict(valuer->predictive, &spend, value->p_alive, value->residual_value, 0.05, 0.95, &prediction);
+		value->residual_low = prediction.low;
+		value->residual_high = prediction.high;
+		value->residual_variance = prediction.variance;
+	}
+}
+
+static void
+score_rfm(const Population *population, const PurchaseHistory *history, CustomerValue *value)
+{
+	value->recency_score = cvm_quintile(population->recency_cut, history->last_period);
+	value->frequency_score = cvm_quintile(population->frequency_cut, history->repeat_periods + 1.0);
+	value->monetary_score = cvm_quintile(population->monetary_cut, cvm_history_total(history));
+}
+
+/* Silent longer than the 95 % quantile of one's own gaps, else of the population's. */
+static int
+lapsed(const Valuer *valuer, const CustomerRecord *record)
+{
+	double		limit = record->own_gap >= 0 ? record->own_gap : valuer->population->gap_quantile;
+
+	if (limit < 0)
+		return -1;
+	return (double) valuer->plan->as_of_period - record->history.last_period > limit;
+}
+
+void
+cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
+{
+	const PurchaseHistory *history = &record->history;
+	AliveFigures figures;
+	cvm_row		row;
+
+	memset(value, 0, sizeof(*value));
+	value->realised = realised(valuer->plan, history);
+	value->is_lapsed = -1;
+	if (history->repeat_periods < 0)
+	{
+		value->status = "excluded"; /* money without a single purchase */
+		return;
+	}
+	cvm_row_of_history(valuer->plan, history, &row);
+	score_purchases(valuer, record, &row, &figures, value);
+	score_money(valuer, &row, &figures, value);
+	score_rfm(valuer->population, history, value);
+	value->days_silent = (int32) (valuer->as_of_day - local_day(valuer->plan, history->last_at));
+	value->is_lapsed = lapsed(valuer, record);
+	value->method = valuer->method;
+	if (!value->valued)
+		value->status = "insufficient_history";
+	else if (valuer->fallback)
+		value->status = "fallback";
+	else if (history->first_period == valuer->plan->as_of_period)
+		value->status = "new_customer";
+	else
+		value->status = "ok";
+}
