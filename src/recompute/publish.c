@@ -585,12 +585,15 @@ cvm_refresh_views(const RecomputePlan *plan)
  * snapshot.  An identifier from the future comes from a restored dump.
  */
 static bool
-nobody_needs(int64 replaced_by_xid)
+nobody_needs(const RecomputePlan *plan, int64 replaced_by_xid)
 {
+	Relation	relation = table_open(get_relname_relid("retired_run", get_namespace_oid(plan->output_schema, false)),
+									  AccessShareLock);
+	TransactionId oldest = GetOldestNonRemovableTransactionId(relation);
 	FullTransactionId next = ReadNextFullTransactionId();
-	TransactionId oldest = GetOldestNonRemovableTransactionId(NULL);
 	TransactionId replaced = (TransactionId) replaced_by_xid;
 
+	table_close(relation, AccessShareLock);
 	if ((uint64) replaced_by_xid >= U64FromFullTransactionId(next))
 		return true;
 	if (U64FromFullTransactionId(next) - (uint64) replaced_by_xid > PG_INT32_MAX)
@@ -663,5 +666,5 @@ cvm_drop_retired(const RecomputePlan *plan)
 	run_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	replaced = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	SPI_freetuptable(SPI_tuptable);
-	return nobody_needs(replaced) && try_drop(plan, run_id);
+	return nobody_needs(plan, replaced) && try_drop(plan, run_id);
 }
