@@ -13,6 +13,11 @@
 
 #include "common/hashfn.h"
 
+/* Variable-length headers moved out of postgres.h in 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* common/hashfn.h has it from 16 on: finaliser of MurmurHash3 (Appleby 2011). */
 #if PG_VERSION_NUM < 160000
 static inline uint64

@@ -54,6 +54,7 @@ typedef struct CvmCalendar
 extern void cvm_calendar_init(CvmCalendar *calendar, const char *zone_name, const Interval *period);
 extern void cvm_calendar_of_history(CvmCalendar *calendar, uint32 zone_id, int32 period);
 /* period index of an instant; ERROR outside int32 or for infinite instants */
+extern const char *cvm_calendar_zone_name(const CvmCalendar *calendar);
 extern int32 cvm_period_of(const CvmCalendar *calendar, TimestampTz at);
 /* local wall clock of an instant, microseconds since 2000-01-01 local (a `timestamp`) */
 extern Timestamp cvm_local_of(const CvmCalendar *calendar, TimestampTz at);
@@ -90,11 +91,10 @@ typedef struct PurchaseHistory
 StaticAssertDecl(sizeof(PurchaseHistory) == 88, "cvm.purchase_history is 88 bytes on disk");
 
 /*
- * Sorts `rows` in place and builds the history.  ERROR when a sum overflows.
- * n >= 1.  Leaves the rows merged: returns through *n_periods the number of
- * purchase periods; rows[0 .. *n_periods) then hold them ascending (period, at
- * of its first purchase, and the summed amount of the period's rows of any sign).
- * n_periods may be NULL.
+ * Sorts `rows` in place and builds the history; the result does not depend on
+ * the rows' order.  ERROR when a sum overflows.  n >= 1.  Afterwards
+ * rows[0 .. *n_periods) are the purchase periods, ascending, each with the time of
+ * its first purchase (their amounts are spent); n_periods may be NULL.
  */
 extern void cvm_history_build(const CvmCalendar *calendar, CvmPurchase *rows, int n,
 							  PurchaseHistory *history, int *n_periods);
@@ -116,7 +116,7 @@ cvm_history_span(const PurchaseHistory *h, double unit_seconds)
 extern double cvm_history_age(const PurchaseHistory *h, TimestampTz as_of, double unit_seconds);
 /* mean money per repeat period; NaN if x <= 0 */
 extern double cvm_history_mean_spend(const PurchaseHistory *h);
-/* all invariants; ERROR (data_corrupted) if violated: called on entry of recv and of every accessor */
+/* all invariants; ERROR if violated: a value of text or binary input is not what it should be */
 extern void cvm_history_check(const PurchaseHistory *h);
 
 #define DatumGetPurchaseHistoryP(d) ((PurchaseHistory *) DatumGetPointer(d))

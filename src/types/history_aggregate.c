@@ -1,0 +1,234 @@
+/*
+ * history_aggregate.c: aggregate cvm.purchase_history(at, amount [, period [, zone]]).
+ *
+ * The state keeps the rows (24 bytes each), so the result does not depend on
+ * their order or on how parallel workers split them.
+ */
+#include "compat.h"
+
+#include "fmgr.h"
+#include "libpq/pqformat.h"
+#include "types/purchase_history.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+typedef struct HistoryState
+{
+	CvmCalendar calendar;
+	int			n;
+	int			allocated;
+	CvmPurchase *rows;
+} HistoryState;
+
+#define MAX_ROWS (PG_INT32_MAX / 2)
+
+static MemoryContext
+aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	return context;
+}
+
+static void
+reserve_rows(HistoryState *state, int64 more)
+{
+	int64		wanted = state->n + more;
+
+	if (wanted <= state->allocated)
+		return;
+	if (wanted > MAX_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("more than %d purchases of one customer", MAX_ROWS)));
+	wanted = Min(Max(wanted, (int64) state->allocated * 2), MAX_ROWS);
+	state->rows = repalloc_huge(state->rows, sizeof(CvmPurchase) * wanted);
+	state->allocated = (int) wanted;
+}
+
+static HistoryState *
+new_state(MemoryContext context)
+{
+	HistoryState *state = MemoryContextAllocZero(context, sizeof(HistoryState));
+
+	state->allocated = 8;
+	state->rows = MemoryContextAlloc(context, sizeof(CvmPurchase) * state->allocated);
+	return state;
+}
+
+/* Period and zone of this row's call; they must be the same for the whole group. */
+static void
+set_calendar(FunctionCallInfo fcinfo, CvmCalendar *calendar)
+{
+	Interval	day = {.day = 1};
+	const Interval *period = &day;
+	char	   *zone = "UTC";
+
+	if (PG_NARGS() > 3)
+	{
+		if (PG_ARGISNULL(3) || (PG_NARGS() > 4 && PG_ARGISNULL(4)))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("the period and the time zone of a purchase history must not be null")));
+		period = PG_GETARG_INTERVAL_P(3);
+	}
+	if (PG_NARGS() > 4)
+		zone = text_to_cstring(PG_GETARG_TEXT_PP(4));
+	cvm_calendar_init(calendar, zone, period);
+}
+
+static void
+check_calendar(FunctionCallInfo fcinfo, HistoryState *state)
+{
+	CvmCalendar calendar;
+
+	if (PG_NARGS() <= 3)
+		return;
+	set_calendar(fcinfo, &calendar);
+	if (calendar.zone_id != state->calendar.zone_id || calendar.period != state->calendar.period)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the period and the time zone of a purchase history must not change within a group")));
+}
+
+/* Skips rows of outer joins (both NULL); one NULL is bad data. */
+static bool
+is_row(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(1) && PG_ARGISNULL(2))
+		return false;
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a purchase without %s", PG_ARGISNULL(1) ? "a time" : "an amount"),
+				 errhint("Leave such rows out: FILTER (WHERE at IS NOT NULL AND amount IS NOT NULL).")));
+	return true;
+}
+
+PG_FUNCTION_INFO_V1(cvm_history_accum);
+/* (state, at timestamptz|timestamp|date, amount numeric|float8 [, period [, time_zone]]) */
+Datum
+cvm_history_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	HistoryState *state = PG_ARGISNULL(0) ? NULL : (HistoryState *) PG_GETARG_POINTER(0);
+	CvmPurchase row = {0};
+	CvmAmount	amount;
+
+	if (!is_row(fcinfo))
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	if (state == NULL)
+	{
+		state = new_state(context);
+		set_calendar(fcinfo, &state->calendar);
+	}
+	else
+		check_calendar(fcinfo, state);
+	row.at = cvm_instant_from_datum(&state->calendar, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1));
+	row.period = cvm_period_of(&state->calendar, row.at);
+	amount = cvm_amount_from_datum(PG_GETARG_DATUM(2), get_fn_expr_argtype(fcinfo->flinfo, 2));
+	row.mantissa = amount.mantissa;
+	row.scale = amount.scale;
+	reserve_rows(state, 1);
+	state->rows[state->n++] = row;
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(cvm_history_combine);
+Datum
+cvm_history_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	HistoryState *into = PG_ARGISNULL(0) ? NULL : (HistoryState *) PG_GETARG_POINTER(0);
+	HistoryState *from = PG_ARGISNULL(1) ? NULL : (HistoryState *) PG_GETARG_POINTER(1);
+
+	if (from == NULL)
+	{
+		if (into == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(into);
+	}
+	if (into == NULL)
+	{
+		into = new_state(context);
+		into->calendar = from->calendar;
+	}
+	if (into->calendar.zone_id != from->calendar.zone_id || into->calendar.period != from->calendar.period)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the period and the time zone of a purchase history must not change within a group")));
+	reserve_rows(into, from->n);
+	memcpy(into->rows + into->n, from->rows, sizeof(CvmPurchase) * from->n);
+	into->n += from->n;
+	PG_RETURN_POINTER(into);
+}
+
+PG_FUNCTION_INFO_V1(cvm_history_serialize);
+Datum
+cvm_history_serialize(PG_FUNCTION_ARGS)
+{
+	HistoryState *state = (HistoryState *) PG_GETARG_POINTER(0);
+	StringInfoData buffer;
+
+	(void) aggregate_context(fcinfo);
+	pq_begintypsend(&buffer);
+	pq_sendint32(&buffer, state->calendar.zone_id);
+	pq_sendint32(&buffer, state->calendar.period);
+	pq_sendint32(&buffer, state->n);
+	pq_sendbytes(&buffer, (char *) state->rows, sizeof(CvmPurchase) * state->n);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
+}
+
+PG_FUNCTION_INFO_V1(cvm_history_deserialize);
+Datum
+cvm_history_deserialize(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	StringInfoData buffer;
+	HistoryState *state;
+	uint32		zone_id;
+	int32		period;
+	int			n;
+
+	(void) aggregate_context(fcinfo);
+	initStringInfo(&buffer);
+	appendBinaryStringInfo(&buffer, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	zone_id = pq_getmsgint(&buffer, 4);
+	period = pq_getmsgint(&buffer, 4);
+	n = pq_getmsgint(&buffer, 4);
+	state = new_state(CurrentMemoryContext);
+	cvm_calendar_of_history(&state->calendar, zone_id, period);
+	reserve_rows(state, n);
+	pq_copymsgbytes(&buffer, (char *) state->rows, sizeof(CvmPurchase) * n);
+	state->n = n;
+	pq_getmsgend(&buffer);
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(cvm_history_final);
+/* NULL for no rows */
+Datum
+cvm_history_final(PG_FUNCTION_ARGS)
+{
+	HistoryState *state;
+	CvmPurchase *rows;
+	PurchaseHistory *history;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (HistoryState *) PG_GETARG_POINTER(0);
+	/* a window aggregate goes on with its state: build from a copy */
+	rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CvmPurchase) * state->n);
+	memcpy(rows, state->rows, sizeof(CvmPurchase) * state->n);
+	history = palloc(sizeof(PurchaseHistory));
+	cvm_history_build(&state->calendar, rows, state->n, history, NULL);
+	pfree(rows);
+	PG_RETURN_POINTER(history);
+}
