@@ -80,7 +80,7 @@ COMMENT ON FUNCTION cvm.period(cvm.purchase_history) IS 'Length of a period of t
 
 CREATE FUNCTION cvm.time_zone(history cvm.purchase_history) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_time_zone';
-COMMENT ON FUNCTION cvm.time_zone(cvm.purchase_history) IS 'Time zone in which this history's periods begin.';
+COMMENT ON FUNCTION cvm.time_zone(cvm.purchase_history) IS 'Time zone in which the periods of this history begin.';
 
 -- merging
 

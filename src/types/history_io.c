@@ -65,6 +65,7 @@ instant_text(TimestampTz at)
 
 	if (timestamp2tm(at, NULL, &tm, &fraction, NULL, NULL) != 0)
 		elog(ERROR, "timestamp out of range");
+	tm.tm_isdst = 0;			/* print the zone */
 	EncodeDateTime(&tm, fraction, true, 0, NULL, USE_ISO_DATES, text);
 	return text;
 }
