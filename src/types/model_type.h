@@ -30,6 +30,8 @@ typedef struct CvmModel
 extern CvmModel *cvm_model_from_fit(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds);
 extern const cvm_family *cvm_model_family(const CvmModel *model);	/* ERROR if not registered */
 
+extern const cvm_family *cvm_family_or_error(const char *name);	/* ERROR that lists the known ones */
+
 #define PG_GETARG_MODEL_P(n) ((CvmModel *) PG_DETOAST_DATUM(PG_GETARG_DATUM(n)))
 
 /*

@@ -1,0 +1,92 @@
+-- fit: rows -> model (src/fit.c)
+
+CREATE FUNCTION cvm.fit_history_accum(internal, family text, history cvm.purchase_history, as_of timestamptz) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_history_accum';
+COMMENT ON FUNCTION cvm.fit_history_accum(internal, text, cvm.purchase_history, timestamptz) IS 'Transition function of the aggregate cvm.fit.';
+CREATE FUNCTION cvm.fit_history_accum(internal, family text, history cvm.purchase_history, as_of timestamptz, unit interval) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_history_accum';
+COMMENT ON FUNCTION cvm.fit_history_accum(internal, text, cvm.purchase_history, timestamptz, interval) IS 'Transition function of the aggregate cvm.fit.';
+CREATE FUNCTION cvm.fit_accum(internal, family text, x float8, t_x float8, age float8) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_accum';
+COMMENT ON FUNCTION cvm.fit_accum(internal, text, float8, float8, float8) IS 'Transition function of the aggregate cvm.fit.';
+CREATE FUNCTION cvm.fit_accum(internal, family text, x float8, t_x float8, age float8, weight float8) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_accum';
+COMMENT ON FUNCTION cvm.fit_accum(internal, text, float8, float8, float8, float8) IS 'Transition function of the aggregate cvm.fit.';
+CREATE FUNCTION cvm.fit_accum(internal, family text, x float8, t_x float8, age float8, weight float8, log_intervals float8) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_accum';
+COMMENT ON FUNCTION cvm.fit_accum(internal, text, float8, float8, float8, float8, float8) IS 'Transition function of the aggregate cvm.fit.';
+CREATE FUNCTION cvm.fit_spend_history_accum(internal, history cvm.purchase_history) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_spend_history_accum';
+COMMENT ON FUNCTION cvm.fit_spend_history_accum(internal, cvm.purchase_history) IS 'Transition function of the aggregate cvm.fit_spend.';
+CREATE FUNCTION cvm.fit_spend_accum(internal, x float8, mean_spend float8) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_spend_accum';
+COMMENT ON FUNCTION cvm.fit_spend_accum(internal, float8, float8) IS 'Transition function of the aggregate cvm.fit_spend.';
+CREATE FUNCTION cvm.fit_combine(internal, internal) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_combine';
+COMMENT ON FUNCTION cvm.fit_combine(internal, internal) IS 'Combine function of the aggregates cvm.fit and cvm.fit_spend.';
+CREATE FUNCTION cvm.fit_serialize(internal) RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_serialize';
+COMMENT ON FUNCTION cvm.fit_serialize(internal) IS 'Serialisation of the aggregates cvm.fit and cvm.fit_spend.';
+CREATE FUNCTION cvm.fit_deserialize(bytea, internal) RETURNS internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_deserialize';
+COMMENT ON FUNCTION cvm.fit_deserialize(bytea, internal) IS 'Deserialisation of the aggregates cvm.fit and cvm.fit_spend.';
+CREATE FUNCTION cvm.fit_final(internal) RETURNS cvm.model
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_final';
+COMMENT ON FUNCTION cvm.fit_final(internal) IS 'Final function of the aggregates cvm.fit and cvm.fit_spend: the maximum of the likelihood.';
+
+CREATE AGGREGATE cvm.fit(family text, history cvm.purchase_history, as_of timestamptz) (
+    SFUNC = cvm.fit_history_accum, STYPE = internal, SSPACE = 65536,
+    COMBINEFUNC = cvm.fit_combine, SERIALFUNC = cvm.fit_serialize, DESERIALFUNC = cvm.fit_deserialize,
+    FINALFUNC = cvm.fit_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.fit(text, cvm.purchase_history, timestamptz) IS
+'Maximum-likelihood model of a group of purchase histories as of an instant, in weeks. Histories without purchases are skipped; a purchase after as_of is an error. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+
+CREATE AGGREGATE cvm.fit(family text, history cvm.purchase_history, as_of timestamptz, unit interval) (
+    SFUNC = cvm.fit_history_accum, STYPE = internal, SSPACE = 65536,
+    COMBINEFUNC = cvm.fit_combine, SERIALFUNC = cvm.fit_serialize, DESERIALFUNC = cvm.fit_deserialize,
+    FINALFUNC = cvm.fit_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.fit(text, cvm.purchase_history, timestamptz, interval) IS
+'Maximum-likelihood model of a group of purchase histories as of an instant, in the given time unit (no months). Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+
+CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8) (
+    SFUNC = cvm.fit_accum, STYPE = internal, SSPACE = 65536,
+    COMBINEFUNC = cvm.fit_combine, SERIALFUNC = cvm.fit_serialize, DESERIALFUNC = cvm.fit_deserialize,
+    FINALFUNC = cvm.fit_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.fit(text, float8, float8, float8) IS
+'Maximum-likelihood model of raw statistics: x repeat purchases, t_x first to last purchase, age first purchase to the end of observation, in weeks. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+
+CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight float8) (
+    SFUNC = cvm.fit_accum, STYPE = internal, SSPACE = 65536,
+    COMBINEFUNC = cvm.fit_combine, SERIALFUNC = cvm.fit_serialize, DESERIALFUNC = cvm.fit_deserialize,
+    FINALFUNC = cvm.fit_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.fit(text, float8, float8, float8, float8) IS
+'The same with a weight: the number of customers with these statistics (>= 0). Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+
+CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight float8, log_intervals float8) (
+    SFUNC = cvm.fit_accum, STYPE = internal, SSPACE = 65536,
+    COMBINEFUNC = cvm.fit_combine, SERIALFUNC = cvm.fit_serialize, DESERIALFUNC = cvm.fit_deserialize,
+    FINALFUNC = cvm.fit_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.fit(text, float8, float8, float8, float8, float8) IS
+'The same with the sum of the logarithms of interpurchase times, for the cnbd-k families. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+
+CREATE AGGREGATE cvm.fit_spend(history cvm.purchase_history) (
+    SFUNC = cvm.fit_spend_history_accum, STYPE = internal, SSPACE = 65536,
+    COMBINEFUNC = cvm.fit_combine, SERIALFUNC = cvm.fit_serialize, DESERIALFUNC = cvm.fit_deserialize,
+    FINALFUNC = cvm.fit_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.fit_spend(cvm.purchase_history) IS
+'Gamma-Gamma spend model (Fader & Hardie 2013; Colombo & Jiang 1999) of a group of purchase histories, on the mean spend of repeat periods. Customers without a repeat or with a mean <= 0 are left out. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+
+CREATE AGGREGATE cvm.fit_spend(x float8, mean_spend float8) (
+    SFUNC = cvm.fit_spend_accum, STYPE = internal, SSPACE = 65536,
+    COMBINEFUNC = cvm.fit_combine, SERIALFUNC = cvm.fit_serialize, DESERIALFUNC = cvm.fit_deserialize,
+    FINALFUNC = cvm.fit_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.fit_spend(float8, float8) IS
+'Gamma-Gamma spend model (Fader & Hardie 2013; Colombo & Jiang 1999) of raw statistics: x repeat purchases and their mean. Rows with x = 0 are left out; a mean <= 0 is an error. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+

@@ -1,0 +1,477 @@
+/*
+ * fit.c: rows -> model: the aggregates cvm.fit and cvm.fit_spend, and what every
+ * fit inside the server shares.
+ */
+#include "compat.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "models/table.h"
+#include "types/model_type.h"
+#include "types/purchase_history.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define WEEK_SECONDS 604800.0
+
+/* ---------- the server as an environment of plain C ---------- */
+
+static void *
+server_alloc(void *context, size_t size)
+{
+	return MemoryContextAllocExtended((MemoryContext) context, size, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+}
+
+static void
+server_release(void *context, void *pointer)
+{
+	if (pointer)
+		pfree(pointer);
+}
+
+static bool
+server_cancelled(void *context)
+{
+	return InterruptPending && (QueryCancelPending || ProcDiePending);
+}
+
+cvm_env
+cvm_server_env(MemoryContext context)
+{
+	return (cvm_env) {
+		.alloc = server_alloc,.release = server_release,.cancelled = server_cancelled,.context = context
+	};
+}
+
+/* ---------- errors ---------- */
+
+/* The row's values, for messages. */
+static char *
+row_text(const cvm_family *family, const cvm_row *row)
+{
+	if (family->kind == CVM_SPEND)
+		return psprintf("x = %g, mean_spend = %g", row->x, row->mean_spend);
+	return psprintf("x = %g, t_x = %g, age = %g", row->x, row->t_x, row->age);
+}
+
+void
+cvm_check_row(const cvm_family *family, const cvm_row *row)
+{
+	const char *wrong = family->check_row(row);
+
+	if (wrong)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a customer is outside the domain of %s: %s", family->name, wrong),
+				 errdetail("The row has %s.", row_text(family, row)),
+				 family->kind == CVM_PURCHASES
+				 ? errhint("x counts repeat purchases, t_x and age are measured from the first purchase: 0 <= t_x <= age, and t_x = 0 exactly if x = 0.")
+				 : errhint("mean_spend is the mean of the repeat purchases and must be positive.")));
+}
+
+static void
+refuse_no_data(const cvm_family *family, const cvm_table *table)
+{
+	if (family->kind == CVM_SPEND)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("there is nothing to fit %s on", family->name),
+				 errdetail("No customer has a repeat purchase with positive mean spend.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA),
+			 errmsg("there is nothing to fit %s on", family->name),
+			 errdetail("None of %g customers has a repeat purchase.", cvm_table_customers(table)),
+			 errhint("The model needs customers who bought in at least two periods.")));
+}
+
+void
+cvm_fit_or_error(const cvm_family *family, const cvm_table *table, const cvm_env *env, cvm_fit_result *result)
+{
+	switch (cvm_fit(family, table, env, result))
+	{
+		case CVM_OK:
+			return;
+		case CVM_CANCELLED:
+			CHECK_FOR_INTERRUPTS();
+			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("the fit of %s was cancelled", family->name)));
+			break;
+		case CVM_NO_DATA:
+			refuse_no_data(family, table);
+			break;
+		case CVM_NO_MEMORY:
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory while fitting %s", family->name)));
+			break;
+		case CVM_NO_OPTIMUM:
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("the likelihood of %s could not be evaluated anywhere", family->name),
+					 errhint("Look for extreme values among the customers' statistics.")));
+	}
+}
+
+/* ---------- state of the aggregates ---------- */
+
+typedef struct FitState
+{
+	const cvm_family *family;
+	double		unit_seconds;
+	TimestampTz as_of;			/* histories only */
+	bool		of_histories;
+	double		left_out;		/* spend: repeat buyers whose mean is not positive */
+	int64		n;
+	int64		allocated;
+	cvm_row    *rows;
+} FitState;
+
+static FitState *
+new_state(MemoryContext context, const cvm_family *family, double unit_seconds)
+{
+	FitState   *state = MemoryContextAllocZero(context, sizeof(FitState));
+
+	state->family = family;
+	state->unit_seconds = unit_seconds;
+	state->allocated = 64;
+	state->rows = MemoryContextAlloc(context, sizeof(cvm_row) * state->allocated);
+	return state;
+}
+
+static void
+add_row(FitState *state, const cvm_row *row)
+{
+	cvm_check_row(state->family, row);
+	if (state->n == state->allocated)
+	{
+		state->allocated *= 2;
+		state->rows = repalloc_huge(state->rows, sizeof(cvm_row) * state->allocated);
+	}
+	state->rows[state->n++] = *row;
+}
+
+static MemoryContext
+aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	return context;
+}
+
+static Datum
+return_state(FunctionCallInfo fcinfo, FitState *state)
+{
+	if (state == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(state);
+}
+
+static void
+refuse_null(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("%s must not be null", what),
+			 errhint("Leave such rows out with FILTER (WHERE ... IS NOT NULL).")));
+}
+
+static const cvm_family *
+family_argument(FunctionCallInfo fcinfo, int n, cvm_kind kind)
+{
+	const cvm_family *family;
+
+	if (PG_ARGISNULL(n))
+		refuse_null("the family of a model");
+	family = cvm_family_or_error(text_to_cstring(PG_GETARG_TEXT_PP(n)));
+	if (family->kind != kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is not a family of %s models", family->name, kind == CVM_SPEND ? "spend" : "purchase"),
+				 errhint("See the view cvm.families; spend models are fitted with cvm.fit_spend.")));
+	return family;
+}
+
+static double
+unit_argument(FunctionCallInfo fcinfo, int n)
+{
+	const Interval *unit;
+	double		seconds;
+
+	if (PG_NARGS() <= n)
+		return WEEK_SECONDS;
+	if (PG_ARGISNULL(n))
+		refuse_null("the unit of a model");
+	unit = PG_GETARG_INTERVAL_P(n);
+	seconds = unit->time / 1e6 + unit->day * 86400.0;
+	if (unit->month != 0 || !(seconds > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the unit of a model must be positive and must not contain months"),
+				 errhint("Use days, e.g. interval '7 days'.")));
+	return seconds;
+}
+
+/* Family, unit and as_of are arguments of every row but of the whole group. */
+static void
+check_same(const FitState *state, const cvm_family *family, double unit_seconds, TimestampTz as_of)
+{
+	if (state->family != family || state->unit_seconds != unit_seconds || state->as_of != as_of)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("family, as_of and unit of a fit must not change within a group")));
+}
+
+/* ---------- transition functions ---------- */
+
+PG_FUNCTION_INFO_V1(cvm_fit_history_accum);
+/* (state, family, history, as_of [, unit]) */
+Datum
+cvm_fit_history_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	FitState   *state = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
+	const cvm_family *family = family_argument(fcinfo, 1, CVM_PURCHASES);
+	double		unit = unit_argument(fcinfo, 4);
+	const PurchaseHistory *history;
+	cvm_row		row = {.weight = 1};
+
+	if (PG_ARGISNULL(2))
+		return return_state(fcinfo, state);
+	if (PG_ARGISNULL(3))
+		refuse_null("as_of");
+	if (state == NULL)
+	{
+		state = new_state(context, family, unit);
+		state->as_of = PG_GETARG_TIMESTAMPTZ(3);
+		state->of_histories = true;
+	}
+	check_same(state, family, unit, PG_GETARG_TIMESTAMPTZ(3));
+	history = PG_GETARG_HISTORY_P(2);
+	if (history->repeat_periods < 0)
+		PG_RETURN_POINTER(state);
+	row.x = history->repeat_periods;
+	row.t_x = cvm_history_span(history, unit);
+	row.age = cvm_history_age(history, state->as_of, unit);
+	row.log_intervals = history->log_intervals - row.x * log(unit / history->period);
+	add_row(state, &row);
+	PG_RETURN_POINTER(state);
+}
+
+static double
+number_argument(FunctionCallInfo fcinfo, int n, double missing)
+{
+	double		value = PG_NARGS() > n ? PG_GETARG_FLOAT8(n) : missing;
+
+	if (!isfinite(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a statistic of a customer is %g", value),
+				 errdetail("Statistics must be finite numbers.")));
+	return value;
+}
+
+/* True if all of arguments first .. are NULL; an error if only some are. */
+static bool
+all_null(FunctionCallInfo fcinfo, int first)
+{
+	int			nulls = 0;
+
+	for (int i = first; i < PG_NARGS(); i++)
+		nulls += PG_ARGISNULL(i);
+	if (nulls > 0 && nulls < PG_NARGS() - first)
+		refuse_null("a statistic of a customer");
+	return nulls > 0;
+}
+
+static double
+weight_argument(FunctionCallInfo fcinfo, int n)
+{
+	double		weight = number_argument(fcinfo, n, 1);
+
+	if (weight < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("weight %g is negative", weight),
+				 errdetail("A weight is the number of customers with these statistics.")));
+	return weight;
+}
+
+PG_FUNCTION_INFO_V1(cvm_fit_accum);
+/* (state, family, x, t_x, age [, weight [, log_intervals]]) */
+Datum
+cvm_fit_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	FitState   *state = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
+	const cvm_family *family = family_argument(fcinfo, 1, CVM_PURCHASES);
+	cvm_row		row = {0};
+
+	if (all_null(fcinfo, 2))
+		return return_state(fcinfo, state);
+	if (state == NULL)
+		state = new_state(context, family, WEEK_SECONDS);
+	check_same(state, family, WEEK_SECONDS, 0);
+	row.x = number_argument(fcinfo, 2, 0);
+	row.t_x = number_argument(fcinfo, 3, 0);
+	row.age = number_argument(fcinfo, 4, 0);
+	row.weight = weight_argument(fcinfo, 5);
+	row.log_intervals = number_argument(fcinfo, 6, 0);
+	if (row.weight > 0)
+		add_row(state, &row);
+	PG_RETURN_POINTER(state);
+}
+
+static FitState *
+spend_state(FunctionCallInfo fcinfo, MemoryContext context)
+{
+	if (!PG_ARGISNULL(0))
+		return (FitState *) PG_GETARG_POINTER(0);
+	return new_state(context, cvm_family_or_error("gamma-gamma"), 0);
+}
+
+PG_FUNCTION_INFO_V1(cvm_fit_spend_history_accum);
+/* (state, history): customers without a repeat or with a mean <= 0 are left out */
+Datum
+cvm_fit_spend_history_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	FitState   *state = spend_state(fcinfo, context);
+	const PurchaseHistory *history;
+	cvm_row		row = {.weight = 1};
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
+	history = PG_GETARG_HISTORY_P(1);
+	row.x = history->repeat_periods;
+	row.mean_spend = cvm_history_mean_spend(history);
+	if (row.x >= 1 && row.mean_spend > 0)
+		add_row(state, &row);
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(cvm_fit_spend_accum);
+/* (state, x, mean_spend): x = 0 is left out, a mean <= 0 with x > 0 is an error */
+Datum
+cvm_fit_spend_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	FitState   *state = spend_state(fcinfo, context);
+	cvm_row		row = {.weight = 1};
+
+	if (PG_ARGISNULL(1) && PG_ARGISNULL(2))
+		PG_RETURN_POINTER(state);
+	if (PG_ARGISNULL(1) || (PG_ARGISNULL(2) && PG_GETARG_FLOAT8(1) != 0))
+		refuse_null("a statistic of a customer");
+	row.x = number_argument(fcinfo, 1, 0);
+	if (row.x == 0)
+		PG_RETURN_POINTER(state);
+	row.mean_spend = number_argument(fcinfo, 2, 0);
+	add_row(state, &row);
+	PG_RETURN_POINTER(state);
+}
+
+/* ---------- combine, serialise, finish ---------- */
+
+PG_FUNCTION_INFO_V1(cvm_fit_combine);
+Datum
+cvm_fit_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	FitState   *into = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
+	FitState   *from = PG_ARGISNULL(1) ? NULL : (FitState *) PG_GETARG_POINTER(1);
+
+	if (from == NULL)
+		return return_state(fcinfo, into);
+	if (into == NULL)
+	{
+		into = new_state(context, from->family, from->unit_seconds);
+		into->as_of = from->as_of;
+		into->of_histories = from->of_histories;
+	}
+	check_same(into, from->family, from->unit_seconds, from->as_of);
+	for (int64 i = 0; i < from->n; i++)
+		add_row(into, &from->rows[i]);
+	PG_RETURN_POINTER(into);
+}
+
+PG_FUNCTION_INFO_V1(cvm_fit_serialize);
+Datum
+cvm_fit_serialize(PG_FUNCTION_ARGS)
+{
+	FitState   *state = (FitState *) PG_GETARG_POINTER(0);
+	StringInfoData buffer;
+
+	(void) aggregate_context(fcinfo);
+	if (state->n > (MaxAllocSize - 1024) / sizeof(cvm_row))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many customers for a parallel fit"),
+				 errhint("SET max_parallel_workers_per_gather = 0.")));
+	pq_begintypsend(&buffer);
+	pq_sendstring(&buffer, state->family->name);
+	pq_sendfloat8(&buffer, state->unit_seconds);
+	pq_sendint64(&buffer, state->as_of);
+	pq_sendint8(&buffer, state->of_histories);
+	pq_sendint64(&buffer, state->n);
+	pq_sendbytes(&buffer, (char *) state->rows, sizeof(cvm_row) * state->n);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
+}
+
+PG_FUNCTION_INFO_V1(cvm_fit_deserialize);
+Datum
+cvm_fit_deserialize(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	StringInfoData buffer;
+	FitState   *state;
+	const cvm_family *family;
+	double		unit;
+
+	(void) aggregate_context(fcinfo);
+	initStringInfo(&buffer);
+	appendBinaryStringInfo(&buffer, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	family = cvm_family_or_error(pq_getmsgstring(&buffer));
+	unit = pq_getmsgfloat8(&buffer);
+	state = new_state(CurrentMemoryContext, family, unit);
+	state->as_of = pq_getmsgint64(&buffer);
+	state->of_histories = pq_getmsgbyte(&buffer);
+	state->n = pq_getmsgint64(&buffer);
+	state->allocated = Max(state->n, 1);
+	state->rows = repalloc_huge(state->rows, sizeof(cvm_row) * state->allocated);
+	pq_copymsgbytes(&buffer, (char *) state->rows, sizeof(cvm_row) * state->n);
+	pq_getmsgend(&buffer);
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(cvm_fit_final);
+/* NULL for no rows at all */
+Datum
+cvm_fit_final(PG_FUNCTION_ARGS)
+{
+	FitState   *state;
+	cvm_env		env = cvm_server_env(CurrentMemoryContext);
+	cvm_table  *table;
+	cvm_fit_result result;
+	cvm_status	status = CVM_OK;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (FitState *) PG_GETARG_POINTER(0);
+	table = cvm_table_new(state->family->kind, &env);
+	if (table == NULL)
+		status = CVM_NO_MEMORY;
+	for (int64 i = 0; status == CVM_OK && i < state->n; i++)
+		status = cvm_table_add(table, &state->rows[i]);
+	if (status == CVM_OK)
+		status = cvm_table_finish(table);
+	if (status != CVM_OK)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory while fitting %s", state->family->name)));
+	cvm_fit_or_error(state->family, table, &env, &result);
+	cvm_table_free(table);
+	PG_RETURN_POINTER(cvm_model_from_fit(state->family, &result, state->unit_seconds));
+}

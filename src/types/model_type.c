@@ -1,0 +1,626 @@
+/*
+ * model_type.c: SQL type cvm.model, a fitted model as a value.
+ *
+ * Text: bg/nbd(r=0.243,alpha=4.414,a=0.793,b=2.426), and after it, each optional,
+ *       unit=604800 customers=2357 log_likelihood=-9582.4 rung=full covariance=[...]
+ * with the unit in seconds (one week unless given), the covariance row by row, and
+ * every number in its shortest exact form.
+ */
+#include "compat.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "types/model_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#define WEEK_SECONDS 604800.0
+
+static const char *const rung_names[] = {"full", "penalised", "simpler", "shrunk"};
+
+/* ---------- construction and checks ---------- */
+
+static Size
+model_size(int n_params, bool has_covariance)
+{
+	return offsetof(CvmModel, number) + sizeof(double) * (n_params + (has_covariance ? n_params * n_params : 0));
+}
+
+static CvmModel *
+new_model(const cvm_family *family, uint8 flags)
+{
+	Size		size = model_size(family->n_params, (flags & CVM_MODEL_HAS_COVARIANCE) != 0);
+	CvmModel   *model = palloc0(size);
+
+	SET_VARSIZE(model, size);
+	model->version = CVM_MODEL_VERSION;
+	model->n_params = family->n_params;
+	model->flags = flags;
+	strlcpy(model->family, family->name, sizeof(model->family));
+	return model;
+}
+
+static bool
+has_time(const cvm_family *family)
+{
+	return family->kind != CVM_SPEND;
+}
+
+CvmModel *
+cvm_model_from_fit(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds)
+{
+	CvmModel   *model = new_model(family, CVM_MODEL_HAS_FIT | (fit->has_covariance ? CVM_MODEL_HAS_COVARIANCE : 0));
+	int			n = family->n_params;
+
+	model->rung = fit->rung;
+	model->unit_seconds = has_time(family) ? unit_seconds : 0;
+	model->customers = fit->customers;
+	model->loglik = fit->loglik;
+	for (int i = 0; i < n; i++)
+	{
+		model->number[i] = fit->theta[i];
+		for (int j = 0; fit->has_covariance && j < n; j++)
+			model->number[n + i * n + j] = fit->covariance[i][j];
+	}
+	return model;
+}
+
+/* Names of all families, for hints. */
+static char *
+known_families(void)
+{
+	StringInfoData text;
+	const cvm_family *family;
+
+	initStringInfo(&text);
+	for (int i = 0; (family = cvm_family_at(i)) != NULL; i++)
+		appendStringInfo(&text, "%s%s", i > 0 ? ", " : "", family->name);
+	return text.data;
+}
+
+const cvm_family *
+cvm_family_or_error(const char *name)
+{
+	const cvm_family *family = cvm_family_find(name);
+
+	if (family == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown model family \"%s\"", name),
+				 errhint("Known families: %s.", known_families())));
+	return family;
+}
+
+const cvm_family *
+cvm_model_family(const CvmModel *model)
+{
+	return cvm_family_or_error(pnstrdup(model->family, sizeof(model->family)));
+}
+
+/* Everything that text and binary input have in common. */
+static void
+check_model(const cvm_family *family, const CvmModel *model)
+{
+	int			n = family->n_params;
+
+	for (int i = 0; i < n; i++)
+		if (!isfinite(model->number[i]) || model->number[i] <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("parameter %s = %g of %s is out of its domain", family->params[i], model->number[i], family->name),
+					 errdetail("Every parameter must be positive and finite.")));
+	if (has_time(family) && !(isfinite(model->unit_seconds) && model->unit_seconds > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the time unit of a model must be positive and finite")));
+	if ((model->flags & CVM_MODEL_HAS_FIT) &&
+		(!isfinite(model->loglik) || !isfinite(model->customers) || model->customers < 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("log_likelihood and customers of a model must be finite, customers not negative")));
+	for (int i = 0; (model->flags & CVM_MODEL_HAS_COVARIANCE) && i < n * n; i++)
+		if (!isfinite(model->number[n + i]) || (i % (n + 1) == 0 && model->number[n + i] < 0))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("the covariance of a model must be finite with a diagonal that is not negative")));
+}
+
+/* ---------- text output ---------- */
+
+static void
+append_number(StringInfo text, double value)
+{
+	char		number[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	double_to_shortest_decimal_buf(value, number);
+	appendStringInfoString(text, number);
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_out);
+Datum
+cvm_model_out(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+	const cvm_family *family = cvm_model_family(model);
+	int			n = model->n_params;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "%s(", family->name);
+	for (int i = 0; i < n; i++)
+	{
+		appendStringInfo(&text, "%s%s=", i > 0 ? "," : "", family->params[i]);
+		append_number(&text, model->number[i]);
+	}
+	appendStringInfoChar(&text, ')');
+	if (has_time(family))
+	{
+		appendStringInfoString(&text, " unit=");
+		append_number(&text, model->unit_seconds);
+	}
+	if (model->flags & CVM_MODEL_HAS_FIT)
+	{
+		appendStringInfoString(&text, " customers=");
+		append_number(&text, model->customers);
+		appendStringInfoString(&text, " log_likelihood=");
+		append_number(&text, model->loglik);
+		appendStringInfo(&text, " rung=%s", rung_names[model->rung]);
+	}
+	if (model->flags & CVM_MODEL_HAS_COVARIANCE)
+	{
+		appendStringInfoString(&text, " covariance=[");
+		for (int i = 0; i < n * n; i++)
+		{
+			if (i > 0)
+				appendStringInfoChar(&text, ',');
+			append_number(&text, model->number[n + i]);
+		}
+		appendStringInfoChar(&text, ']');
+	}
+	PG_RETURN_CSTRING(text.data);
+}
+
+/* ---------- text input ---------- */
+
+/* What is being read: the whole text for messages, and a place in it. */
+typedef struct Reader
+{
+	const char *text;
+	const char *at;
+} Reader;
+
+static void
+refuse_syntax(const Reader *reader, const char *expected)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("invalid input syntax for type model: \"%s\"", reader->text),
+			 errdetail("Expected %s at position %d.", expected, (int) (reader->at - reader->text) + 1),
+			 errhint("A model looks like bg/nbd(r=0.243,alpha=4.414,a=0.793,b=2.426).")));
+}
+
+static void
+skip_spaces(Reader *reader)
+{
+	while (*reader->at == ' ' || *reader->at == '\t' || *reader->at == '\n')
+		reader->at++;
+}
+
+static bool
+accept(Reader *reader, const char *word)
+{
+	skip_spaces(reader);
+	if (strncmp(reader->at, word, strlen(word)) != 0)
+		return false;
+	reader->at += strlen(word);
+	return true;
+}
+
+static void
+expect(Reader *reader, const char *word)
+{
+	if (!accept(reader, word))
+		refuse_syntax(reader, psprintf("\"%s\"", word));
+}
+
+static double
+read_number(Reader *reader)
+{
+	char	   *end;
+	double		value;
+
+	skip_spaces(reader);
+	value = strtod(reader->at, &end);
+	if (end == reader->at)
+		refuse_syntax(reader, "a number");
+	reader->at = end;
+	return value;
+}
+
+static const cvm_family *
+read_family(Reader *reader)
+{
+	const char *open = strchr(reader->at, '(');
+	char	   *name;
+
+	skip_spaces(reader);
+	if (open == NULL)
+		refuse_syntax(reader, "a family and its parameters in parentheses");
+	name = pnstrdup(reader->at, open - reader->at);
+	while (*name && name[strlen(name) - 1] == ' ')
+		name[strlen(name) - 1] = '\0';
+	reader->at = open;
+	return cvm_family_or_error(name);
+}
+
+/* Index of the parameter whose name stands here. */
+static int
+read_parameter_name(Reader *reader, const cvm_family *family)
+{
+	const char *start;
+	Size		length;
+
+	skip_spaces(reader);
+	start = reader->at;
+	length = strcspn(start, "=,) ");
+	for (int i = 0; i < family->n_params; i++)
+		if (strlen(family->params[i]) == length && strncmp(family->params[i], start, length) == 0)
+		{
+			reader->at += length;
+			return i;
+		}
+	refuse_syntax(reader, psprintf("a parameter of %s", family->name));
+	return -1;
+}
+
+static void
+read_parameters(Reader *reader, const cvm_family *family, double *theta)
+{
+	bool		seen[CVM_MAX_PARAMS] = {false};
+
+	expect(reader, "(");
+	for (int k = 0; k < family->n_params; k++)
+	{
+		int			i;
+
+		if (k > 0)
+			expect(reader, ",");
+		i = read_parameter_name(reader, family);
+		if (seen[i])
+			refuse_syntax(reader, "every parameter once");
+		seen[i] = true;
+		expect(reader, "=");
+		theta[i] = read_number(reader);
+	}
+	expect(reader, ")");
+}
+
+static int
+read_rung(Reader *reader)
+{
+	for (int i = 0; i < (int) lengthof(rung_names); i++)
+		if (accept(reader, rung_names[i]))
+			return i;
+	refuse_syntax(reader, "full, penalised, simpler or shrunk");
+	return 0;
+}
+
+static void
+read_covariance(Reader *reader, int n, double *covariance)
+{
+	expect(reader, "[");
+	for (int i = 0; i < n * n; i++)
+	{
+		if (i > 0)
+			expect(reader, ",");
+		covariance[i] = read_number(reader);
+	}
+	expect(reader, "]");
+}
+
+/* What may stand behind the parameters, in this order. */
+static void
+read_statistics(Reader *reader, const cvm_family *family, cvm_fit_result *fit, double *unit, uint8 *flags)
+{
+	double		covariance[CVM_MAX_PARAMS * CVM_MAX_PARAMS];
+	int			n = family->n_params;
+
+	if (has_time(family) && accept(reader, "unit="))
+		*unit = read_number(reader);
+	if (accept(reader, "customers="))
+	{
+		*flags |= CVM_MODEL_HAS_FIT;
+		fit->customers = read_number(reader);
+		expect(reader, "log_likelihood=");
+		fit->loglik = read_number(reader);
+		expect(reader, "rung=");
+		fit->rung = read_rung(reader);
+	}
+	if (accept(reader, "covariance="))
+	{
+		*flags |= CVM_MODEL_HAS_COVARIANCE;
+		fit->has_covariance = true;
+		read_covariance(reader, n, covariance);
+		for (int i = 0; i < n * n; i++)
+			fit->covariance[i / n][i % n] = covariance[i];
+	}
+	skip_spaces(reader);
+	if (*reader->at != '\0')
+		refuse_syntax(reader, "the end, or unit, customers, log_likelihood, rung, covariance in this order");
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_in);
+Datum
+cvm_model_in(PG_FUNCTION_ARGS)
+{
+	Reader		reader = {PG_GETARG_CSTRING(0), PG_GETARG_CSTRING(0)};
+	const cvm_family *family = read_family(&reader);
+	cvm_fit_result fit = {0};
+	double		unit = WEEK_SECONDS;
+	uint8		flags = 0;
+	CvmModel   *model;
+
+	read_parameters(&reader, family, fit.theta);
+	read_statistics(&reader, family, &fit, &unit, &flags);
+	model = cvm_model_from_fit(family, &fit, unit);
+	model->flags = flags;
+	check_model(family, model);
+	PG_RETURN_POINTER(model);
+}
+
+/* ---------- binary: version, family, then the numbers ---------- */
+
+PG_FUNCTION_INFO_V1(cvm_model_send);
+Datum
+cvm_model_send(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+	const cvm_family *family = cvm_model_family(model);
+	bool		covariance = (model->flags & CVM_MODEL_HAS_COVARIANCE) != 0;
+	int			n = model->n_params;
+	StringInfoData buffer;
+
+	pq_begintypsend(&buffer);
+	pq_sendint32(&buffer, model->version);
+	pq_sendstring(&buffer, family->name);
+	pq_sendint8(&buffer, model->flags);
+	pq_sendint8(&buffer, model->rung);
+	pq_sendfloat8(&buffer, model->unit_seconds);
+	pq_sendfloat8(&buffer, model->customers);
+	pq_sendfloat8(&buffer, model->loglik);
+	for (int i = 0; i < n + (covariance ? n * n : 0); i++)
+		pq_sendfloat8(&buffer, model->number[i]);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_recv);
+Datum
+cvm_model_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	buffer = (StringInfo) PG_GETARG_POINTER(0);
+	uint32		version = pq_getmsgint(buffer, 4);
+	const cvm_family *family;
+	CvmModel   *model;
+	int			flags;
+	int			n;
+
+	if (version != CVM_MODEL_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("unsupported version %u of type model", version)));
+	family = cvm_family_or_error(pq_getmsgstring(buffer));
+	n = family->n_params;
+	flags = pq_getmsgbyte(buffer);
+	if (flags & ~(CVM_MODEL_HAS_FIT | CVM_MODEL_HAS_COVARIANCE))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid flags %d in a model", flags)));
+	model = new_model(family, flags);
+	model->rung = pq_getmsgbyte(buffer);
+	if (model->rung >= lengthof(rung_names))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid rung %d in a model", model->rung)));
+	model->unit_seconds = pq_getmsgfloat8(buffer);
+	model->customers = pq_getmsgfloat8(buffer);
+	model->loglik = pq_getmsgfloat8(buffer);
+	for (int i = 0; i < n + ((flags & CVM_MODEL_HAS_COVARIANCE) ? n * n : 0); i++)
+		model->number[i] = pq_getmsgfloat8(buffer);
+	check_model(family, model);
+	PG_RETURN_POINTER(model);
+}
+
+/* ---------- accessors ---------- */
+
+PG_FUNCTION_INFO_V1(cvm_model_family_name);
+Datum
+cvm_model_family_name(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(cvm_model_family(PG_GETARG_MODEL_P(0))->name));
+}
+
+/* {"name": value, ...} over the parameters */
+static Datum
+named_numbers(const cvm_family *family, const double *values)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '{');
+	for (int i = 0; i < family->n_params; i++)
+	{
+		appendStringInfo(&text, "%s\"%s\": ", i > 0 ? ", " : "", family->params[i]);
+		append_number(&text, values[i]);
+	}
+	appendStringInfoChar(&text, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_parameters);
+Datum
+cvm_model_parameters(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+
+	PG_RETURN_DATUM(named_numbers(cvm_model_family(model), model->number));
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_standard_errors);
+Datum
+cvm_model_standard_errors(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+	double		errors[CVM_MAX_PARAMS];
+	int			n = model->n_params;
+
+	if (!(model->flags & CVM_MODEL_HAS_COVARIANCE))
+		PG_RETURN_NULL();
+	for (int i = 0; i < n; i++)
+		errors[i] = sqrt(model->number[n + i * n + i]);
+	PG_RETURN_DATUM(named_numbers(cvm_model_family(model), errors));
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_covariance);
+Datum
+cvm_model_covariance(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+	int			n = model->n_params;
+	StringInfoData text;
+
+	if (!(model->flags & CVM_MODEL_HAS_COVARIANCE))
+		PG_RETURN_NULL();
+	initStringInfo(&text);
+	for (int i = 0; i < n * n; i++)
+	{
+		appendStringInfoString(&text, i == 0 ? "[[" : i % n == 0 ? "], [" : ", ");
+		append_number(&text, model->number[n + i]);
+	}
+	appendStringInfoString(&text, "]]");
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_log_likelihood);
+Datum
+cvm_model_log_likelihood(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+
+	if (!(model->flags & CVM_MODEL_HAS_FIT))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(model->loglik);
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_customers);
+Datum
+cvm_model_customers(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+
+	if (!(model->flags & CVM_MODEL_HAS_FIT))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(model->customers);
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_unit);
+Datum
+cvm_model_unit(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+	Interval   *unit = palloc0(sizeof(Interval));
+
+	if (model->unit_seconds <= 0)
+		PG_RETURN_NULL();
+	unit->day = (int32) (model->unit_seconds / 86400);
+	unit->time = (int64) rint((model->unit_seconds - unit->day * 86400.0) * 1e6);
+	PG_RETURN_INTERVAL_P(unit);
+}
+
+/* ---------- equality, order, hash: bytewise ---------- */
+
+static int
+compare(CvmModel *a, CvmModel *b)
+{
+	Size		size_a = VARSIZE(a);
+	Size		size_b = VARSIZE(b);
+	int			order = memcmp((char *) a + VARHDRSZ, (char *) b + VARHDRSZ, Min(size_a, size_b) - VARHDRSZ);
+
+	return order != 0 ? order : (size_a > size_b) - (size_a < size_b);
+}
+
+#define COMPARISON(name, operator) \
+PG_FUNCTION_INFO_V1(name); \
+Datum \
+name(PG_FUNCTION_ARGS) \
+{ \
+	int			order = compare(PG_GETARG_MODEL_P(0), PG_GETARG_MODEL_P(1)); \
+\
+	PG_RETURN_BOOL(order operator 0); \
+}
+
+COMPARISON(cvm_model_eq, ==)
+COMPARISON(cvm_model_ne, !=)
+COMPARISON(cvm_model_lt, <)
+COMPARISON(cvm_model_le, <=)
+COMPARISON(cvm_model_gt, >)
+COMPARISON(cvm_model_ge, >=)
+
+PG_FUNCTION_INFO_V1(cvm_model_cmp);
+Datum
+cvm_model_cmp(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(compare(PG_GETARG_MODEL_P(0), PG_GETARG_MODEL_P(1)));
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_hash);
+Datum
+cvm_model_hash(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+
+	return hash_any((unsigned char *) model + VARHDRSZ, VARSIZE(model) - VARHDRSZ);
+}
+
+PG_FUNCTION_INFO_V1(cvm_model_hash_extended);
+Datum
+cvm_model_hash_extended(PG_FUNCTION_ARGS)
+{
+	CvmModel   *model = PG_GETARG_MODEL_P(0);
+
+	return hash_any_extended((unsigned char *) model + VARHDRSZ, VARSIZE(model) - VARHDRSZ, PG_GETARG_INT64(1));
+}
+
+/* ---------- the registry as rows ---------- */
+
+PG_FUNCTION_INFO_V1(cvm_families_sql);
+/* family, kind, parameters, citation */
+Datum
+cvm_families_sql(PG_FUNCTION_ARGS)
+{
+	static const char *const kinds[] = {"purchases", "spend", "retention"};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const cvm_family *family;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; (family = cvm_family_at(i)) != NULL; i++)
+	{
+		Datum		names[CVM_MAX_PARAMS];
+		Datum		values[4];
+		bool		nulls[4] = {false};
+
+		for (int k = 0; k < family->n_params; k++)
+			names[k] = CStringGetTextDatum(family->params[k]);
+		values[0] = CStringGetTextDatum(family->name);
+		values[1] = CStringGetTextDatum(kinds[family->kind]);
+		values[2] = PointerGetDatum(construct_array(names, family->n_params, TEXTOID, -1, false, TYPALIGN_INT));
+		values[3] = CStringGetTextDatum(family->citation);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
