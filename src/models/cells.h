@@ -36,7 +36,8 @@ typedef struct cvm_cells
 	double		mean_age;		/* weighted; 0 in a spend table */
 	double		typical_spend;	/* geometric mean of mean_spend; 0 in a purchase table */
 	double		log_mean_spend; /* sum of weight * ln mean_spend */
-	cvm_row    *row;
+	cvm_row   **row;			/* where added, or in `compact` */
+	cvm_row    *compact;
 	cvm_group  *group;
 	size_t		groups;
 	double	   *weight;			/* per row */

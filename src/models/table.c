@@ -2,17 +2,29 @@
  * table.c: customers collapsed to distinct rows (see table.h, cells.h).
  *
  * Rows are gathered in chunks.  Finishing numbers the distinct values of every
- * column (a hash table, then sorted), packs a row's numbers into one key, sorts
- * the keys by radix, and adds up the weights of equal ones: three or four
- * passes over the rows, no comparison sort.
+ * column, packs a row's numbers into one key, sorts the keys by radix, and adds
+ * up the weights of equal ones: a handful of linear passes, no comparison sort.
+ * The result does not depend on the order in which rows came.
+ *
+ * Cells point at their rows where those were added: fresh memory is dear, and
+ * day-level customers hardly collapse.  Where they do, the few that are left
+ * move together and the chunks go.
  */
 #include "models/cells.h"
+#include "models/numbering.h"
 
 #include <math.h>
 #include <string.h>
 
 #define CHUNK_ROWS 4096
-#define COLUMNS 3
+#define COLUMNS 3				/* x, age, t_x; or x, mean_spend and nothing */
+#define PREFETCH 16				/* rows ahead */
+
+#ifdef __GNUC__
+#define prefetch(address) __builtin_prefetch(address)
+#else
+#define prefetch(address) ((void) 0)
+#endif
 
 typedef struct chunk
 {
@@ -31,28 +43,18 @@ struct cvm_table
 	cvm_cells	cells;
 };
 
-/* A column's distinct values in ascending order, and the number of every row's value. */
-typedef struct column
+/* The work of finishing a table. */
+typedef struct sorting
 {
-	uint64_t   *value;			/* bits of the doubles: ordered alike, as all are >= 0 */
-	size_t		distinct;
-	uint32_t   *id;				/* per row added */
-} column;
-
-static void *
-allocate(const cvm_env *env, size_t count, size_t size)
-{
-	if (count > SIZE_MAX / size)
-		return NULL;
-	return env->alloc(env->context, count > 0 ? count * size : 1);
-}
-
-static void
-release(const cvm_env *env, void *pointer)
-{
-	if (pointer != NULL)
-		env->release(env->context, pointer);
-}
+	cvm_numbering column[COLUMNS];
+	uint32_t   *rank[COLUMNS];	/* per number by arrival: its place in order */
+	uint32_t   *id;				/* COLUMNS a row added: numbers, then ranks */
+	int			bits[COLUMNS];
+	int			lost;			/* bits of the last column that the key has no room for */
+	uint64_t   *key;
+	uint32_t   *order;			/* rows in the order of the keys */
+	chunk	  **chunks;			/* to find a row by its number */
+} sorting;
 
 static void
 release_chunks(cvm_table *table)
@@ -61,7 +63,7 @@ release_chunks(cvm_table *table)
 	{
 		chunk	   *next = table->first->next;
 
-		release(&table->env, table->first);
+		cvm_release(&table->env, table->first);
 		table->first = next;
 	}
 	table->last = NULL;
@@ -70,7 +72,7 @@ release_chunks(cvm_table *table)
 cvm_table *
 cvm_table_new(cvm_kind kind, const cvm_env *env)
 {
-	cvm_table  *table = allocate(env, 1, sizeof(cvm_table));
+	cvm_table  *table = cvm_allocate(env, 1, sizeof(cvm_table));
 
 	if (table == NULL)
 		return NULL;
@@ -91,7 +93,7 @@ cvm_table_add(cvm_table *table, const cvm_row *row)
 		return CVM_OK;
 	if (table->last == NULL || table->last->rows == CHUNK_ROWS)
 	{
-		chunk	   *fresh = allocate(&table->env, 1, sizeof(chunk));
+		chunk	   *fresh = cvm_allocate(&table->env, 1, sizeof(chunk));
 
 		if (fresh == NULL)
 			return CVM_NO_MEMORY;
@@ -108,211 +110,40 @@ cvm_table_add(cvm_table *table, const cvm_row *row)
 	return CVM_OK;
 }
 
-/* The columns that tell rows apart, most significant first. */
-static double
-column_value(const cvm_row *row, cvm_kind kind, int column)
-{
-	if (column == 0)
-		return row->x;
-	if (kind == CVM_SPEND)
-		return column == 1 ? row->mean_spend : 0;
-	return column == 1 ? row->age : row->t_x;
-}
-
-static uint64_t
-bits_of(double value)
-{
-	uint64_t	bits;
-
-	value += 0.0;				/* no negative zero */
-	memcpy(&bits, &value, sizeof(bits));
-	return bits;
-}
-
-static double
-value_of(uint64_t bits)
-{
-	double		value;
-
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
-/*
- * Sort keys, and what belongs to them, by radix: eight bits at a time, least
- * significant first; digits that all keys share are skipped.
- */
-static cvm_status
-radix_sort(const cvm_env *env, uint64_t *key, uint32_t *payload, size_t n)
-{
-	uint64_t   *key_from = key;
-	uint32_t   *payload_from = payload;
-	uint64_t   *spare_key = allocate(env, n, sizeof(uint64_t));
-	uint32_t   *spare_payload = allocate(env, n, sizeof(uint32_t));
-	uint64_t   *key_to = spare_key;
-	uint32_t   *payload_to = spare_payload;
-	cvm_status	status = spare_key && spare_payload ? CVM_OK : CVM_NO_MEMORY;
-
-	for (int shift = 0; status == CVM_OK && shift < 64; shift += 8)
-	{
-		size_t		start[257] = {0};
-
-		for (size_t i = 0; i < n; i++)
-			start[((key_from[i] >> shift) & 255) + 1]++;
-		if (n == 0 || start[((key_from[0] >> shift) & 255) + 1] == n)
-			continue;
-		for (int digit = 0; digit < 256; digit++)
-			start[digit + 1] += start[digit];
-		for (size_t i = 0; i < n; i++)
-		{
-			size_t		at = start[(key_from[i] >> shift) & 255]++;
-
-			key_to[at] = key_from[i];
-			payload_to[at] = payload_from[i];
-		}
-		{
-			uint64_t   *keys = key_from;
-			uint32_t   *payloads = payload_from;
-
-			key_from = key_to;
-			key_to = keys;
-			payload_from = payload_to;
-			payload_to = payloads;
-		}
-	}
-	if (key_from != key && status == CVM_OK)
-	{
-		memcpy(key, key_from, n * sizeof(uint64_t));
-		memcpy(payload, payload_from, n * sizeof(uint32_t));
-	}
-	release(env, spare_key);
-	release(env, spare_payload);
-	return status;
-}
-
-/* An open hash table from a value's bits to its number, in order of arrival. */
-typedef struct dictionary
-{
-	const cvm_env *env;
-	uint64_t   *value;			/* per number */
-	uint32_t   *slot;			/* number + 1, or 0 for an empty slot */
-	size_t		slots;			/* a power of two, at least twice the values */
-	size_t		distinct;
-} dictionary;
-
-static size_t
-slot_of(const dictionary *d, uint64_t bits)
-{
-	size_t		at = (size_t) ((bits * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & (d->slots - 1);
-
-	while (d->slot[at] != 0 && d->value[d->slot[at] - 1] != bits)
-		at = (at + 1) & (d->slots - 1);
-	return at;
-}
-
+/* What tells rows apart, most significant first. */
 static void
-dictionary_free(dictionary *d)
+columns_of(const cvm_row *row, cvm_kind kind, double *value)
 {
-	release(d->env, d->value);
-	release(d->env, d->slot);
+	value[0] = row->x;
+	value[1] = kind == CVM_SPEND ? row->mean_spend : row->age;
+	value[2] = kind == CVM_SPEND ? 0 : row->t_x;
 }
 
 static cvm_status
-dictionary_resize(dictionary *d, size_t slots)
+number_rows(const cvm_table *table, sorting *s)
 {
-	dictionary	larger = {d->env, NULL, NULL, slots, d->distinct};
+	uint32_t   *id = s->id;
+	size_t		chunks = 0;
 
-	larger.value = allocate(d->env, slots / 2 + 1, sizeof(uint64_t));
-	larger.slot = allocate(d->env, slots, sizeof(uint32_t));
-	if (larger.value == NULL || larger.slot == NULL)
+	for (chunk *at = table->first; at != NULL; at = at->next)
 	{
-		dictionary_free(&larger);
-		return CVM_NO_MEMORY;
-	}
-	memset(larger.slot, 0, slots * sizeof(uint32_t));
-	if (d->distinct > 0)
-		memcpy(larger.value, d->value, d->distinct * sizeof(uint64_t));
-	for (size_t i = 0; i < d->distinct; i++)
-		larger.slot[slot_of(&larger, larger.value[i])] = (uint32_t) (i + 1);
-	dictionary_free(d);
-	*d = larger;
-	return CVM_OK;
-}
-
-/* The number of a value; a new one gets the next number.  UINT32_MAX: no memory. */
-static uint32_t
-number_of(dictionary *d, uint64_t bits)
-{
-	size_t		at;
-
-	if (d->distinct >= d->slots / 2
-		&& dictionary_resize(d, d->slots == 0 ? 1024 : 4 * d->slots) != CVM_OK)
-		return UINT32_MAX;
-	at = slot_of(d, bits);
-	if (d->slot[at] == 0)
-	{
-		d->value[d->distinct++] = bits;
-		d->slot[at] = (uint32_t) d->distinct;
-	}
-	return d->slot[at] - 1;
-}
-
-/* Renumber the values in ascending order. */
-static cvm_status
-order_column(const cvm_env *env, column *c, size_t rows)
-{
-	uint32_t   *arrival = allocate(env, c->distinct, sizeof(uint32_t));
-	uint32_t   *rank = allocate(env, c->distinct, sizeof(uint32_t));
-	cvm_status	status = arrival && rank ? CVM_OK : CVM_NO_MEMORY;
-
-	if (status == CVM_OK)
-	{
-		for (size_t i = 0; i < c->distinct; i++)
-			arrival[i] = (uint32_t) i;
-		status = radix_sort(env, c->value, arrival, c->distinct);
-	}
-	if (status == CVM_OK)
-	{
-		for (size_t i = 0; i < c->distinct; i++)
-			rank[arrival[i]] = (uint32_t) i;
-		for (size_t i = 0; i < rows; i++)
-			c->id[i] = rank[c->id[i]];
-	}
-	release(env, arrival);
-	release(env, rank);
-	return status;
-}
-
-static cvm_status
-number_column(const cvm_table *table, int which, column *c)
-{
-	dictionary	d = {&table->env, NULL, NULL, 0, 0};
-	size_t		i = 0;
-	cvm_status	status = CVM_OK;
-
-	c->id = allocate(&table->env, table->added, sizeof(uint32_t));
-	if (c->id == NULL)
-		return CVM_NO_MEMORY;
-	for (const chunk *at = table->first; at != NULL && status == CVM_OK; at = at->next)
-	{
-		for (size_t k = 0; k < at->rows; k++)
+		s->chunks[chunks++] = at;
+		for (size_t i = 0; i < at->rows; i++)
 		{
-			uint32_t	number = number_of(&d, bits_of(column_value(&at->row[k], table->kind, which)));
+			double		value[COLUMNS];
 
-			if (number == UINT32_MAX)
+			columns_of(&at->row[i], table->kind, value);
+			for (int k = 0; k < COLUMNS; k++)
 			{
-				status = CVM_NO_MEMORY;
-				break;
+				*id = cvm_number(&s->column[k], value[k]);
+				if (*id++ == CVM_NO_NUMBER)
+					return CVM_NO_MEMORY;
 			}
-			c->id[i++] = number;
 		}
 		if (cvm_table_cancelled(table))
-			status = CVM_CANCELLED;
+			return CVM_CANCELLED;
 	}
-	c->value = d.value;
-	c->distinct = d.distinct;
-	release(&table->env, d.slot);
-	return status == CVM_OK ? order_column(&table->env, c, table->added) : status;
+	return CVM_OK;
 }
 
 static int
@@ -320,53 +151,104 @@ bits_for(size_t distinct)
 {
 	int			bits = 0;
 
-	while (bits < 64 && ((uint64_t) 1 << bits) < distinct)
+	while (((uint64_t) 1 << bits) < distinct)
 		bits++;
 	return bits;
 }
 
+static cvm_status
+rank_columns(const cvm_table *table, sorting *s)
+{
+	for (int k = 0; k < COLUMNS; k++)
+	{
+		cvm_status	status;
+
+		s->rank[k] = cvm_allocate(&table->env, s->column[k].distinct, sizeof(uint32_t));
+		status = s->rank[k] ? cvm_numbering_sort(&s->column[k], s->rank[k]) : CVM_NO_MEMORY;
+		if (status != CVM_OK)
+			return status;
+		s->bits[k] = bits_for(s->column[k].distinct);
+	}
+	s->lost = s->bits[0] + s->bits[1] + s->bits[2] - 64;
+	s->lost = s->lost > 0 ? s->lost : 0;
+	return CVM_OK;
+}
+
 /*
  * One key a row, and the rows' order by it.  Where the numbers need more than
- * 64 bits (millions of distinct values in every column) the lowest bits of the
- * last column go: then some equal rows may stay apart, which costs nothing but
- * space.
+ * 64 bits (millions of distinct values in every column) the last column gives
+ * up its lowest: some equal rows may then stay apart, which only costs space.
  */
 static cvm_status
-sort_rows(const cvm_table *table, const column *c, uint64_t *key, uint32_t *order)
+sort_rows(const cvm_table *table, sorting *s)
 {
-	int			bits[COLUMNS];
-	int			excess;
+	uint32_t   *id = s->id;
 
-	for (int k = 0; k < COLUMNS; k++)
-		bits[k] = bits_for(c[k].distinct);
-	excess = bits[0] + bits[1] + bits[2] - 64;
-	if (excess < 0)
-		excess = 0;
-	for (size_t i = 0; i < table->added; i++)
+	for (size_t i = 0; i < table->added; i++, id += COLUMNS)
 	{
-		key[i] = c[0].id[i];
-		key[i] = (key[i] << bits[1]) | c[1].id[i];
-		key[i] = (key[i] << (bits[2] - excess)) | (c[2].id[i] >> excess);
-		order[i] = (uint32_t) i;
+		for (int k = 0; k < COLUMNS; k++)
+			id[k] = s->rank[k][id[k]];
+		s->key[i] = id[0];
+		s->key[i] = (s->key[i] << s->bits[1]) | id[1];
+		s->key[i] = (s->key[i] << (s->bits[2] - s->lost)) | (id[2] >> s->lost);
+		s->order[i] = (uint32_t) i;
 	}
-	return radix_sort(&table->env, key, order, table->added);
+	return cvm_radix_sort(&table->env, s->key, s->order, table->added,
+						  s->bits[0] + s->bits[1] + s->bits[2] - s->lost);
 }
 
-/* Two neighbours in the order are the same customer statistics. */
+/* The i-th row in order is one with its predecessor. */
 static bool
-same_cell(const column *c, uint32_t i, uint32_t j)
+repeats(const sorting *s, size_t i)
 {
-	return c[0].id[i] == c[0].id[j] && c[1].id[i] == c[1].id[j] && c[2].id[i] == c[2].id[j];
+	if (i == 0 || s->key[i] != s->key[i - 1])
+		return false;
+	return s->lost == 0 || memcmp(&s->id[COLUMNS * (size_t) s->order[i]],
+								  &s->id[COLUMNS * (size_t) s->order[i - 1]],
+								  COLUMNS * sizeof(uint32_t)) == 0;
 }
 
-static size_t
-count_cells(const column *c, const uint32_t *order, size_t rows)
+static cvm_row *
+row_at(const sorting *s, size_t i)
 {
-	size_t		cells = rows > 0 ? 1 : 0;
+	return &s->chunks[s->order[i] / CHUNK_ROWS]->row[s->order[i] % CHUNK_ROWS];
+}
 
-	for (size_t i = 1; i < rows; i++)
-		cells += !same_cell(c, order[i - 1], order[i]);
-	return cells;
+/* The numbers of the i-th row's age and span, from its key where it is whole. */
+static void
+set_ids(cvm_cells *cells, size_t cell, const sorting *s, size_t i)
+{
+	if (s->lost > 0)
+	{
+		cells->age_id[cell] = s->id[COLUMNS * (size_t) s->order[i] + 1];
+		cells->span_id[cell] = s->id[COLUMNS * (size_t) s->order[i] + 2];
+		return;
+	}
+	cells->age_id[cell] = (uint32_t) (s->key[i] >> s->bits[2] & (((uint64_t) 1 << s->bits[1]) - 1));
+	cells->span_id[cell] = (uint32_t) (s->key[i] & (((uint64_t) 1 << s->bits[2]) - 1));
+}
+
+/* A further cell; opens a group where x changes. */
+static void
+add_cell(cvm_cells *cells, const sorting *s, size_t i, cvm_row *row)
+{
+	size_t		cell = cells->rows++;
+	cvm_group  *group = &cells->group[cells->groups];
+
+	if (cells->groups == 0 || group[-1].x != row->x)
+	{
+		*group = (cvm_group) {.x = row->x, .first = cell};
+		cells->groups++;
+	}
+	else
+		group--;
+	group->rows++;
+	cells->row[cell] = row;
+	cells->weight[cell] = row->weight;
+	if (cells->total != NULL)
+		cells->total[cell] = row->x * row->mean_spend;
+	else
+		set_ids(cells, cell, s, i);
 }
 
 /*
@@ -374,56 +256,46 @@ count_cells(const column *c, const uint32_t *order, size_t rows)
  * its weighted mean loses nothing.
  */
 static void
-collapse(cvm_cells *cells, const column *c, const cvm_row **row, const uint32_t *order, size_t rows)
+collapse(cvm_cells *cells, const sorting *s, size_t rows)
 {
-	size_t		at = 0;
-
 	for (size_t i = 0; i < rows; i++)
 	{
-		const cvm_row *next = row[order[i]];
-		cvm_row    *cell;
+		cvm_row    *row = row_at(s, i);
+		cvm_row    *same;
 
-		if (i > 0 && same_cell(c, order[i - 1], order[i]))
+		if (i + PREFETCH < rows)
+			prefetch(row_at(s, i + PREFETCH));
+		if (!repeats(s, i))
 		{
-			cell = &cells->row[at - 1];
-			cell->weight += next->weight;
-			cell->log_intervals += (next->log_intervals - cell->log_intervals)
-				* (next->weight / cell->weight);
+			add_cell(cells, s, i, row);
 			continue;
 		}
-		cells->row[at] = *next;
-		if (cells->age_id != NULL)
-		{
-			cells->age_id[at] = c[1].id[order[i]];
-			cells->span_id[at] = c[2].id[order[i]];
-		}
-		at++;
+		same = cells->row[cells->rows - 1];
+		same->weight += row->weight;
+		same->log_intervals += (row->log_intervals - same->log_intervals)
+			* (row->weight / same->weight);
+		cells->weight[cells->rows - 1] = same->weight;
 	}
-	cells->rows = at;
 }
 
-static void
-form_groups(cvm_cells *cells)
+/* Let go of the chunks if most of what was added collapsed. */
+static cvm_status
+compact(cvm_table *table)
 {
-	cells->groups = 0;
+	cvm_cells  *cells = &table->cells;
+
+	if (cells->rows > table->added / 2)
+		return CVM_OK;
+	cells->compact = cvm_allocate(&table->env, cells->rows, sizeof(cvm_row));
+	if (cells->compact == NULL)
+		return CVM_NO_MEMORY;
 	for (size_t i = 0; i < cells->rows; i++)
 	{
-		cvm_group  *group;
-
-		if (i == 0 || cells->row[i].x != cells->row[i - 1].x)
-		{
-			group = &cells->group[cells->groups++];
-			group->x = cells->row[i].x;
-			group->first = i;
-			group->rows = 0;
-			group->customers = 0;
-			group->log_total = 0;
-		}
-		group = &cells->group[cells->groups - 1];
-		group->rows++;
-		group->customers += cells->row[i].weight;
-		cells->weight[i] = cells->row[i].weight;
+		cells->compact[i] = *cells->row[i];
+		cells->row[i] = &cells->compact[i];
 	}
+	release_chunks(table);
+	return CVM_OK;
 }
 
 static void
@@ -433,16 +305,21 @@ sum_purchases(cvm_cells *cells)
 
 	memset(cells->age_customers, 0, cells->ages * sizeof(double));
 	memset(cells->age_purchases, 0, cells->ages * sizeof(double));
-	for (size_t i = 0; i < cells->rows; i++)
+	for (size_t g = 0; g < cells->groups; g++)
 	{
-		const cvm_row *row = &cells->row[i];
+		cvm_group  *group = &cells->group[g];
 
-		cells->age_customers[cells->age_id[i]] += row->weight;
-		cells->age_purchases[cells->age_id[i]] += row->weight * row->x;
-		cells->customers += row->weight;
-		cells->purchases += row->weight * row->x;
-		ages += row->weight * row->age;
+		for (size_t i = group->first; i < group->first + group->rows; i++)
+		{
+			cells->age_customers[cells->age_id[i]] += cells->weight[i];
+			cells->age_purchases[cells->age_id[i]] += cells->weight[i] * group->x;
+			group->customers += cells->weight[i];
+		}
+		cells->customers += group->customers;
+		cells->purchases += group->customers * group->x;
 	}
+	for (size_t k = 0; k < cells->ages; k++)
+		ages += cells->age_customers[k] * cells->age[k];
 	cells->mean_age = cells->customers > 0 ? ages / cells->customers : 0;
 }
 
@@ -455,138 +332,118 @@ sum_spend(cvm_cells *cells)
 
 		for (size_t i = group->first; i < group->first + group->rows; i++)
 		{
-			const cvm_row *row = &cells->row[i];
-
-			cells->total[i] = row->x * row->mean_spend;
-			group->log_total += row->weight * log(cells->total[i]);
-			cells->log_mean_spend += row->weight * log(row->mean_spend);
-			cells->customers += row->weight;
-			cells->purchases += row->weight * row->x;
+			group->log_total += cells->weight[i] * log(cells->total[i]);
+			group->customers += cells->weight[i];
 		}
+		cells->log_mean_spend += group->log_total - group->customers * log(group->x);
+		cells->customers += group->customers;
+		cells->purchases += group->customers * group->x;
 	}
 	cells->typical_spend = cells->customers > 0 ? exp(cells->log_mean_spend / cells->customers) : 0;
 }
 
-/* The distinct values of a column as doubles, taking over its memory. */
-static double *
-as_doubles(column *c)
+static cvm_status
+allocate_purchases(const cvm_env *env, cvm_cells *cells, sorting *s, size_t rows)
 {
-	double	   *value = (double *) (void *) c->value;
-
-	for (size_t i = 0; i < c->distinct; i++)
-	{
-		double		v = value_of(c->value[i]);
-
-		memcpy(&value[i], &v, sizeof(v));
-	}
-	c->value = NULL;
-	return value;
+	cells->ages = s->column[1].distinct;
+	cells->age = cvm_numbering_values(&s->column[1]);
+	cells->spans = s->column[2].distinct;
+	cells->span = cvm_numbering_values(&s->column[2]);
+	cells->age_id = cvm_allocate(env, rows, sizeof(uint32_t));
+	cells->span_id = cvm_allocate(env, rows, sizeof(uint32_t));
+	cells->age_customers = cvm_allocate(env, cells->ages, sizeof(double));
+	cells->age_purchases = cvm_allocate(env, cells->ages, sizeof(double));
+	cells->age_shifted = cvm_allocate(env, cells->ages, sizeof(cvm_shifted));
+	cells->span_shifted = cvm_allocate(env, cells->spans, sizeof(cvm_shifted));
+	return cells->age_id && cells->span_id && cells->age_customers && cells->age_purchases
+		&& cells->age_shifted && cells->span_shifted ? CVM_OK : CVM_NO_MEMORY;
 }
 
 static cvm_status
-allocate_cells(cvm_table *table, column *c, size_t rows)
+fill_cells(cvm_table *table, sorting *s)
 {
 	const cvm_env *env = &table->env;
 	cvm_cells  *cells = &table->cells;
+	size_t		rows = 0;
+	cvm_status	status;
 
-	cells->row = allocate(env, rows, sizeof(cvm_row));
-	cells->weight = allocate(env, rows, sizeof(double));
-	cells->group = allocate(env, c[0].distinct, sizeof(cvm_group));
+	for (size_t i = 0; i < table->added; i++)
+		rows += !repeats(s, i);
+	cells->row = cvm_allocate(env, rows, sizeof(cvm_row *));
+	cells->weight = cvm_allocate(env, rows, sizeof(double));
+	cells->group = cvm_allocate(env, s->column[0].distinct, sizeof(cvm_group));
 	if (table->kind == CVM_SPEND)
-	{
-		cells->total = allocate(env, rows, sizeof(double));
-		return cells->row && cells->weight && cells->group && cells->total ? CVM_OK : CVM_NO_MEMORY;
-	}
-	cells->ages = c[1].distinct;
-	cells->age = as_doubles(&c[1]);
-	cells->spans = c[2].distinct;
-	cells->span = as_doubles(&c[2]);
-	cells->age_id = allocate(env, rows, sizeof(uint32_t));
-	cells->span_id = allocate(env, rows, sizeof(uint32_t));
-	cells->age_customers = allocate(env, cells->ages, sizeof(double));
-	cells->age_purchases = allocate(env, cells->ages, sizeof(double));
-	cells->age_shifted = allocate(env, cells->ages, sizeof(cvm_shifted));
-	cells->span_shifted = allocate(env, cells->spans, sizeof(cvm_shifted));
-	return cells->row && cells->weight && cells->group && cells->age_id && cells->span_id
-		&& cells->age_customers && cells->age_purchases && cells->age_shifted
-		&& cells->span_shifted ? CVM_OK : CVM_NO_MEMORY;
-}
-
-static cvm_status
-fill_cells(cvm_table *table, column *c, const uint32_t *order)
-{
-	size_t		rows = count_cells(c, order, table->added);
-	const cvm_row **row = allocate(&table->env, table->added, sizeof(cvm_row *));
-	cvm_status	status = row ? allocate_cells(table, c, rows) : CVM_NO_MEMORY;
-	size_t		i = 0;
-
-	if (status == CVM_OK)
-	{
-		for (const chunk *at = table->first; at != NULL; at = at->next)
-			for (size_t k = 0; k < at->rows; k++)
-				row[i++] = &at->row[k];
-		collapse(&table->cells, c, row, order, table->added);
-		form_groups(&table->cells);
-		if (table->kind == CVM_SPEND)
-			sum_spend(&table->cells);
-		else
-			sum_purchases(&table->cells);
-	}
-	release(&table->env, row);
-	return status;
+		status = (cells->total = cvm_allocate(env, rows, sizeof(double))) ? CVM_OK : CVM_NO_MEMORY;
+	else
+		status = allocate_purchases(env, cells, s, rows);
+	if (status != CVM_OK || !cells->row || !cells->weight || !cells->group)
+		return CVM_NO_MEMORY;
+	collapse(cells, s, table->added);
+	if (table->kind == CVM_SPEND)
+		sum_spend(cells);
+	else
+		sum_purchases(cells);
+	return compact(table);
 }
 
 cvm_status
 cvm_table_finish(cvm_table *table)
 {
 	const cvm_env *env = &table->env;
-	column		c[COLUMNS] = {{NULL, 0, NULL}, {NULL, 0, NULL}, {NULL, 0, NULL}};
-	uint64_t   *key = allocate(env, table->added, sizeof(uint64_t));
-	uint32_t   *order = allocate(env, table->added, sizeof(uint32_t));
-	cvm_status	status = key && order && table->added < UINT32_MAX ? CVM_OK : CVM_NO_MEMORY;
+	sorting		s = {0};
+	cvm_status	status = CVM_NO_MEMORY;
 
-	for (int k = 0; k < COLUMNS && status == CVM_OK; k++)
-		status = number_column(table, k, &c[k]);
+	for (int k = 0; k < COLUMNS; k++)
+		s.column[k].env = env;
+	s.chunks = cvm_allocate(env, table->added / CHUNK_ROWS + 1, sizeof(chunk *));
+	s.id = cvm_allocate(env, table->added, COLUMNS * sizeof(uint32_t));
+	s.key = cvm_allocate(env, table->added, sizeof(uint64_t));
+	s.order = cvm_allocate(env, table->added, sizeof(uint32_t));
+	if (s.chunks && s.id && s.key && s.order && table->added < UINT32_MAX)
+		status = number_rows(table, &s);
 	if (status == CVM_OK)
-		status = sort_rows(table, c, key, order);
-	release(env, key);
+		status = rank_columns(table, &s);
 	if (status == CVM_OK)
-		status = fill_cells(table, c, order);
-	release(env, order);
+		status = sort_rows(table, &s);
+	if (status == CVM_OK)
+		status = fill_cells(table, &s);
 	for (int k = 0; k < COLUMNS; k++)
 	{
-		release(env, c[k].value);
-		release(env, c[k].id);
+		cvm_numbering_free(&s.column[k]);
+		cvm_release(env, s.rank[k]);
 	}
-	release_chunks(table);
+	cvm_release(env, s.chunks);
+	cvm_release(env, s.id);
+	cvm_release(env, s.key);
+	cvm_release(env, s.order);
 	return status;
 }
 
 void
 cvm_table_free(cvm_table *table)
 {
-	cvm_env		copy;
-	const cvm_env *env = &copy;
+	cvm_env		env;
 	cvm_cells  *cells;
 
 	if (table == NULL)
 		return;
-	copy = table->env;
+	env = table->env;
 	cells = &table->cells;
 	release_chunks(table);
-	release(env, cells->row);
-	release(env, cells->group);
-	release(env, cells->weight);
-	release(env, cells->age_id);
-	release(env, cells->span_id);
-	release(env, cells->age);
-	release(env, cells->age_customers);
-	release(env, cells->age_purchases);
-	release(env, cells->age_shifted);
-	release(env, cells->span);
-	release(env, cells->span_shifted);
-	release(env, cells->total);
-	release(env, table);
+	cvm_release(&env, cells->row);
+	cvm_release(&env, cells->compact);
+	cvm_release(&env, cells->group);
+	cvm_release(&env, cells->weight);
+	cvm_release(&env, cells->age_id);
+	cvm_release(&env, cells->span_id);
+	cvm_release(&env, cells->age);
+	cvm_release(&env, cells->age_customers);
+	cvm_release(&env, cells->age_purchases);
+	cvm_release(&env, cells->age_shifted);
+	cvm_release(&env, cells->span);
+	cvm_release(&env, cells->span_shifted);
+	cvm_release(&env, cells->total);
+	cvm_release(&env, table);
 }
 
 cvm_kind
@@ -610,7 +467,7 @@ cvm_table_rows(const cvm_table *table)
 const cvm_row *
 cvm_table_row(const cvm_table *table, size_t i)
 {
-	return &table->cells.row[i];
+	return table->cells.row[i];
 }
 
 const cvm_cells *
