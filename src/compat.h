@@ -34,4 +34,11 @@ murmurhash64(uint64 data)
 }
 #endif
 
+/* Index of this process's PGPROC, below MaxBackends for a backend. */
+#if PG_VERSION_NUM >= 170000
+#define cvm_proc_number() ((int) MyProcNumber)
+#else
+#define cvm_proc_number() ((int) MyProc->pgprocno)
+#endif
+
 #endif

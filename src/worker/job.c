@@ -1,0 +1,4 @@
+/*
+ * job.c: the process that runs one job.
+ */
+#include "compat.h"
