@@ -134,6 +134,24 @@ period_seconds(const Interval *period)
 	return (int32) (us / USECS_PER_SEC);
 }
 
+double
+cvm_unit_seconds(const Interval *unit)
+{
+	double		seconds = unit->time / 1e6 + unit->day * 86400.0;
+
+	if (unit->month != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a time unit must not contain months or years"),
+				 errhint("Months differ in length; use days, e.g. interval '7 days'.")));
+	if (!(seconds >= CVM_MIN_UNIT_SECONDS && seconds <= CVM_MAX_UNIT_SECONDS))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a time unit must be positive, not %g seconds", seconds),
+				 errhint("Usual units are interval '7 days' and interval '1 day'.")));
+	return seconds;
+}
+
 void
 cvm_calendar_init(CvmCalendar *calendar, const char *zone_name, const Interval *period)
 {
@@ -237,7 +255,8 @@ cvm_period_of(const CvmCalendar *calendar, TimestampTz at)
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("a purchase can not be at %s", at < 0 ? "-infinity" : "infinity")));
+				 errmsg("instant %s is in no period", at < 0 ? "-infinity" : "infinity"),
+				 errdetail("Times of purchases and as_of must be finite.")));
 	since = cvm_local_of(calendar, at) - ORIGIN;
 	period = since >= 0 ? since / length : -((-since + length - 1) / length);
 	if (period < PG_INT32_MIN || period > PG_INT32_MAX)
@@ -309,7 +328,7 @@ cvm_instant_from_datum(const CvmCalendar *calendar, Datum value, Oid type)
 					 errmsg("times of type %s are not supported", format_type_be(type)),
 					 errhint("Use timestamptz, timestamp or date.")));
 	}
-	if (TIMESTAMP_NOT_FINITE(instant))
+	if (TIMESTAMP_NOT_FINITE(instant) || !IS_VALID_TIMESTAMP(instant))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("a purchase can not be at an infinite or out-of-range time")));
