@@ -91,7 +91,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.portfolio, cvm.feed TO PUBLIC;
 GRANT USAGE ON SEQUENCE cvm.portfolio_id_seq TO PUBLIC;
 ALTER TABLE cvm.portfolio ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.portfolio USING (cvm.may_act_in(output_schema, created_by))
-    WITH CHECK (cvm.may_act_in(output_schema, created_by));
+    WITH CHECK (cvm.schema_owner(output_schema) IS NOT NULL AND cvm.may_act_in(output_schema, created_by));
 CREATE POLICY reader ON cvm.portfolio FOR SELECT USING (cvm.may_read_in(output_schema, created_by));
 COMMENT ON POLICY owner ON cvm.portfolio IS 'Members of the owner change their portfolios.';
 COMMENT ON POLICY reader ON cvm.portfolio IS 'Readers of the output schema and pg_monitor see it.';
@@ -375,7 +375,7 @@ BEGIN
             DETAIL = format('%s has: %s.', relation::regclass,
                             (SELECT coalesce(string_agg(a.attname, ', ' ORDER BY a.attnum), 'no columns') FROM pg_attribute a
                              WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped)),
-            HINT = 'Map the column by its present name with cvm.add_feed; the last published result stays as it is.';
+            HINT = 'Name a column that it has: cvm.add_feed changes a mapping. The last published result stays as it is.';
     END IF;
     RETURN result;
 END $$;
