@@ -113,6 +113,12 @@ find_zone(uint32 id)
 	return zone;
 }
 
+static char *
+interval_text(const Interval *interval)
+{
+	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
+}
+
 /* The period of an interval in seconds. */
 static int32
 period_seconds(const Interval *period)
@@ -122,14 +128,14 @@ period_seconds(const Interval *period)
 	if (period->month != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a period must not contain months or years"),
+				 errmsg("period \"%s\" contains months or years", interval_text(period)),
 				 errhint("Months differ in length; use days, e.g. interval '30 days'.")));
 	if (pg_mul_s64_overflow(period->day, USECS_PER_DAY, &us) ||
 		pg_add_s64_overflow(us, period->time, &us) ||
 		us < USECS_PER_SEC || us % USECS_PER_SEC != 0 || us / USECS_PER_SEC > PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a period must be a whole positive number of seconds, at most 68 years"),
+				 errmsg("period \"%s\" is not a whole positive number of seconds, at most 68 years", interval_text(period)),
 				 errhint("Usual periods are interval '1 day' and interval '7 days'.")));
 	return (int32) (us / USECS_PER_SEC);
 }
@@ -142,12 +148,12 @@ cvm_unit_seconds(const Interval *unit)
 	if (unit->month != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a time unit must not contain months or years"),
+				 errmsg("time unit \"%s\" contains months or years", interval_text(unit)),
 				 errhint("Months differ in length; use days, e.g. interval '7 days'.")));
 	if (!(seconds >= CVM_MIN_UNIT_SECONDS && seconds <= CVM_MAX_UNIT_SECONDS))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a time unit must be positive, not %g seconds", seconds),
+				 errmsg("time unit \"%s\" is not positive, or too long", interval_text(unit)),
 				 errhint("Usual units are interval '7 days' and interval '1 day'.")));
 	return seconds;
 }

@@ -24,6 +24,9 @@
 
 /* ---------- what every value must be ---------- */
 
+/* The one int128 whose negation is none, and which the text form can not have. */
+#define INT128_MIN ((int128) ((uint128) 1 << 127))
+
 static void
 refuse(int sqlstate, const char *detail)
 {
@@ -90,6 +93,8 @@ cvm_history_check(const PurchaseHistory *h, int sqlstate)
 		refuse(sqlstate, "Its scale, flags or period are out of range.");
 	if (h->repeat_periods < -1 || h->orders <= h->repeat_periods || (h->repeat_periods < 0 && h->orders != 0))
 		refuse(sqlstate, psprintf("It has %d repeat periods but " INT64_FORMAT " orders.", h->repeat_periods, h->orders));
+	if (cvm_history_int128(h->total) == INT128_MIN || cvm_history_int128(h->first_total) == INT128_MIN)
+		refuse(sqlstate, "Its money is out of range.");
 	if (h->repeat_periods >= 0)
 		check_purchases(h, sqlstate);
 	else if (h->first_at != 0 || h->last_at != 0 || h->first_period != 0 || h->last_period != 0 ||

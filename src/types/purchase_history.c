@@ -175,6 +175,18 @@ cvm_history_build(const CvmCalendar *calendar, CvmPurchase *rows, int n,
 
 /* ---------- what is derived ---------- */
 
+/* timestamptz_to_str has one buffer for all its results */
+static void
+refuse_as_of(const PurchaseHistory *history, TimestampTz as_of)
+{
+	char	   *asked = pstrdup(timestamptz_to_str(as_of));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("as of %s is before the last purchase at %s", asked, timestamptz_to_str(history->last_at)),
+			 errhint("Leave later purchases out of the aggregate: FILTER (WHERE at <= as_of).")));
+}
+
 double
 cvm_history_age(const PurchaseHistory *history, TimestampTz as_of, double unit_seconds)
 {
@@ -184,11 +196,7 @@ cvm_history_age(const PurchaseHistory *history, TimestampTz as_of, double unit_s
 	cvm_calendar_of_history(&calendar, history->zone_id, history->period);
 	period = cvm_period_of(&calendar, as_of);
 	if (period < history->last_period)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("as of %s is before the last purchase at %s",
-						pstrdup(timestamptz_to_str(as_of)), timestamptz_to_str(history->last_at)),
-				 errhint("Leave later purchases out of the aggregate: FILTER (WHERE at <= as_of).")));
+		refuse_as_of(history, as_of);
 	return ((double) period - history->first_period) * history->period / unit_seconds;
 }
 
