@@ -94,8 +94,7 @@ make_predictive(Valuer *valuer)
 {
 	const RecomputePlan *plan = valuer->plan;
 	cvm_status	status = cvm_predictive_new(plan->purchase_family, valuer->fit->purchases.theta,
-											plan->spend_family, valuer->fit->spend.theta,
-											plan->rate, plan->value_horizon, plan->margin,
+											valuer->fit->spend.theta, plan->rate, plan->value_horizon,
 											valuer->population->max_x, valuer->population->max_age,
 											1, &valuer->env, &valuer->predictive);
 
