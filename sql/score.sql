@@ -57,6 +57,11 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_log_likelih
 COMMENT ON FUNCTION cvm.log_likelihood(cvm.model, float8, float8, float8, float8) IS
 'Log-likelihood of one customer with the sum of the logarithms of its interpurchase times, for the cnbd-k families. 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
+CREATE FUNCTION cvm.log_likelihood(model cvm.model, x float8, mean_spend float8) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_log_likelihood_spend';
+COMMENT ON FUNCTION cvm.log_likelihood(cvm.model, float8, float8) IS
+'Log-likelihood of one customer of a spend model (Fader & Hardie 2013, eq. 1a): x repeat purchases and their mean > 0; 0 for x = 0. 22023 with the row''s values outside that domain.';
+
 CREATE FUNCTION cvm.log_likelihood(model cvm.model, history cvm.purchase_history, as_of timestamptz) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_log_likelihood_history';
 COMMENT ON FUNCTION cvm.log_likelihood(cvm.model, cvm.purchase_history, timestamptz) IS

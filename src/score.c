@@ -396,15 +396,32 @@ cvm_purchase_probability_history(PG_FUNCTION_ARGS)
 
 /* ---------- spend ---------- */
 
-static Datum
-answer_spend(Question *question)
+/* (model, x, mean_spend); without a repeat purchase there is no mean to look at */
+static void
+ask_spend(FunctionCallInfo fcinfo, Question *question)
 {
-	if (question->row.x > 0)
-		cvm_check_row(question->family, &question->row);
-	else if (question->row.x < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("x = %g is negative", question->row.x)));
+	ask_model(fcinfo, CVM_SPEND, question);
+	question->row.x = finite_argument(fcinfo, 1, "x");
+	if (question->row.x != 0)
+		question->row.mean_spend = finite_argument(fcinfo, 2, "mean_spend");
+	cvm_check_row(question->family, &question->row);
+}
+
+static Datum
+answer_spend(const Question *question)
+{
 	return answer(question, question->family->expected_spend(question->theta, &question->row), "the expected spend");
+}
+
+PG_FUNCTION_INFO_V1(cvm_log_likelihood_spend);
+/* (model, x, mean_spend); x = 0: 0, mean_spend is not looked at */
+Datum
+cvm_log_likelihood_spend(PG_FUNCTION_ARGS)
+{
+	Question	question;
+
+	ask_spend(fcinfo, &question);
+	return answer(&question, question.family->loglik(question.theta, &question.row), "the log-likelihood");
 }
 
 PG_FUNCTION_INFO_V1(cvm_expected_spend);
@@ -414,10 +431,7 @@ cvm_expected_spend(PG_FUNCTION_ARGS)
 {
 	Question	question;
 
-	ask_model(fcinfo, CVM_SPEND, &question);
-	question.row.x = finite_argument(fcinfo, 1, "x");
-	if (question.row.x > 0)
-		question.row.mean_spend = finite_argument(fcinfo, 2, "mean_spend");
+	ask_spend(fcinfo, &question);
 	return answer_spend(&question);
 }
 

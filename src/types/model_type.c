@@ -55,8 +55,9 @@ has_time(const cvm_family *family)
 	return family->kind != CVM_SPEND;
 }
 
-CvmModel *
-cvm_model_from_fit(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds)
+/* The parts as they are, unchecked. */
+static CvmModel *
+assemble(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds)
 {
 	CvmModel   *model = new_model(family, CVM_MODEL_HAS_FIT | (fit->has_covariance ? CVM_MODEL_HAS_COVARIANCE : 0));
 	int			n = family->n_params;
@@ -135,6 +136,31 @@ check_model(const cvm_family *family, const CvmModel *model)
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("the covariance of a model must be finite with a diagonal that is not negative")));
+}
+
+static bool
+finite_covariance(int n, const cvm_fit_result *fit)
+{
+	for (int i = 0; fit->has_covariance && i < n * n; i++)
+		if (!isfinite(fit->covariance[i / n][i % n]))
+			return false;
+	return fit->has_covariance;
+}
+
+/*
+ * Parameters of extreme size can have variances beyond a float: those are then
+ * as unknown as where the information is singular.
+ */
+CvmModel *
+cvm_model_from_fit(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds)
+{
+	cvm_fit_result known = *fit;
+	CvmModel   *model;
+
+	known.has_covariance = finite_covariance(family->n_params, fit);
+	model = assemble(family, &known, unit_seconds);
+	check_model(family, model);
+	return model;
 }
 
 /* ---------- text output ---------- */
@@ -374,7 +400,7 @@ cvm_model_in(PG_FUNCTION_ARGS)
 
 	read_parameters(&reader, family, fit.theta);
 	read_statistics(&reader, family, &fit, &unit, &flags);
-	model = cvm_model_from_fit(family, &fit, unit);
+	model = assemble(family, &fit, unit);
 	model->flags = flags;
 	check_model(family, model);
 	PG_RETURN_POINTER(model);
