@@ -69,7 +69,7 @@ SELECT * FROM cvm.recompute_plan('shop') \gx
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total');
 CALL cvm.recompute('shop', '2024-01-01 00:00+00');
 SELECT bool_and(currency = 'EUR') AS currency, bool_and(residual_low IS NULL AND residual_high IS NULL) AS no_interval,
-       count(*) FILTER (WHERE status = 'ok') > 0 AS scored FROM cvm_shop.clv;
+       bool_and(residual_value > 0 AND status IN ('ok', 'fallback')) AS scored FROM cvm_shop.clv;
 SELECT cvm.alter_portfolio('shop', '{"margin": 0.5, "predictive_interval": null, "time_unit": null}');
 SELECT margin, predictive_interval, time_unit, currency FROM cvm.recompute_plan('shop');
 SELECT cvm.alter_portfolio('shop', '{"margin": 2}');
