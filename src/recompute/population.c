@@ -142,7 +142,7 @@ count_gaps(PopulationStats *stats, const CvmPurchase *rows, int n_periods)
 	}
 	for (int i = 1; i < n_periods; i++)
 	{
-		int32		gap = rows[i].period - rows[i - 1].period;
+		int32		gap = (int32) Min((int64) rows[i].period - rows[i - 1].period, PG_INT32_MAX);
 
 		stats->gaps[gap_class(gap)]++;
 		stats->scratch_gaps[i - 1] = gap;

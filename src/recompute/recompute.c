@@ -484,13 +484,14 @@ drop_retired(Run *run)
 	Oid			save_user;
 	int			save_context;
 	int			level;
+	int64		run_id = 0;
 	bool		more = true;
 
-	for (int i = 0; i < 5 && more; i++)
+	while (more)
 	{
 		level = cvm_enter_owner(run->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
 							&save_user, &save_context);
-		more = cvm_drop_retired(run->plan);
+		more = cvm_drop_retired(run->plan, &run_id);
 		cvm_leave_owner(level, save_user, save_context);
 		SPI_commit();
 	}
