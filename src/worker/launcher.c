@@ -34,10 +34,10 @@
 
 PGDLLEXPORT void cvm_launcher_main(Datum main_arg);
 
+bool		cvm_worker_enabled = true;
 int			cvm_max_concurrent_jobs = 2;
 int			cvm_run_history_minutes = 90 * 24 * 60;
 
-static bool worker_enabled = true;
 static char *databases = NULL;
 static int	discovery_interval = 600;
 
@@ -72,7 +72,7 @@ define_settings(void)
 	DefineCustomBoolVariable("cvm.worker_enabled",
 							 "Whether the background worker starts jobs.",
 							 "Off: jobs under way finish, none is started; what was missed is made up for by one run.",
-							 &worker_enabled, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+							 &cvm_worker_enabled, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("cvm.databases",
 							   "Databases whose jobs the background worker starts.",
 							   "Empty: every database that allows connections and is no template.",
@@ -86,8 +86,8 @@ define_settings(void)
 							"Each takes one of max_worker_processes, and so does the runner of each database.",
 							&cvm_max_concurrent_jobs, 2, 1, 64, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("cvm.run_history",
-							"How long finished runs that published nothing stay in cvm.run.",
-							"0 keeps them for ever.",
+							"How long finished runs stay in cvm.job_runs.",
+							"The last success of a portfolio and the last run of a job stay. 0 keeps all.",
 							&cvm_run_history_minutes, 90 * 24 * 60, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
 }
 
@@ -272,7 +272,7 @@ cvm_launcher_main(Datum main_arg)
 			ProcessConfigFile(PGC_SIGHUP);
 			next_sweep = 0;
 		}
-		if (worker_enabled)
+		if (cvm_worker_enabled)
 		{
 			/* the clock may have been set back */
 			if (now >= next_sweep || TimestampDifferenceExceeds(now, next_sweep, discovery_interval * 1000))

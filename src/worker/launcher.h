@@ -7,7 +7,8 @@
 /* Settings; when the server preloads the library, also memory and launcher. */
 extern void cvm_worker_init(void);
 
-/* launcher.c: cvm.max_concurrent_jobs; cvm.run_history, in minutes */
+/* launcher.c: cvm.worker_enabled, cvm.max_concurrent_jobs, cvm.run_history (minutes) */
+extern bool cvm_worker_enabled;
 extern int	cvm_max_concurrent_jobs;
 extern int	cvm_run_history_minutes;
 
