@@ -117,10 +117,10 @@ begin_run(Run *run)
 	};
 	bool		isnull;
 
-	/* we hold the lock, so whatever still says 'running' is dead */
+	/* we hold the lock, so whatever still says 'running' is dead; a job's runner looks after its runs itself */
 	cvm_spi(SPI_OK_UPDATE,
 			"UPDATE cvm.run SET status = 'crashed', finished_at = pg_catalog.clock_timestamp()"
-			" WHERE portfolio = $1 AND status = 'running' AND run_id <> $4",
+			" WHERE portfolio = $1 AND status = 'running' AND run_id <> $4 AND job_id IS NULL",
 			4, types, values, NULL);
 	if (cvm_adopted_run_id > 0)
 		cvm_spi(SPI_OK_UPDATE_RETURNING,
