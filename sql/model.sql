@@ -127,6 +127,8 @@ CREATE OPERATOR CLASS cvm.model_ops DEFAULT FOR TYPE cvm.model USING hash AS
     OPERATOR 1 cvm.=,
     FUNCTION 1 cvm.model_hash(cvm.model), FUNCTION 2 cvm.model_hash_extended(cvm.model, bigint);
 COMMENT ON OPERATOR CLASS cvm.model_ops USING hash IS 'Hashing of cvm.model.';
+COMMENT ON OPERATOR FAMILY cvm.model_ops USING btree IS 'Order of cvm.model: bytewise, so that equal models are equal.';
+COMMENT ON OPERATOR FAMILY cvm.model_ops USING hash IS 'Hashing of cvm.model.';
 
 
 -- the registry of families
@@ -134,7 +136,7 @@ CREATE FUNCTION cvm.list_families(OUT family text, OUT kind text, OUT parameters
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_families_sql';
 COMMENT ON FUNCTION cvm.list_families() IS 'The families of models this library has: see the view cvm.families.';
 
-CREATE VIEW cvm.families AS SELECT family, kind, parameters, citation FROM cvm.list_families();
+CREATE VIEW cvm.families WITH (security_invoker = true) AS SELECT family, kind, parameters, citation FROM cvm.list_families();
 COMMENT ON VIEW cvm.families IS 'Families of models: what kind of data they describe, their parameters in the paper''s order, and the paper.';
 COMMENT ON COLUMN cvm.families.family IS 'name, as used in cvm.fit and in the text form of cvm.model';
 COMMENT ON COLUMN cvm.families.kind IS 'purchases, spend or retention';

@@ -164,6 +164,8 @@ CREATE OPERATOR CLASS cvm.purchase_history_ops DEFAULT FOR TYPE cvm.purchase_his
     OPERATOR 1 cvm.=,
     FUNCTION 1 cvm.purchase_history_hash(cvm.purchase_history), FUNCTION 2 cvm.purchase_history_hash_extended(cvm.purchase_history, bigint);
 COMMENT ON OPERATOR CLASS cvm.purchase_history_ops USING hash IS 'Hashing of cvm.purchase_history.';
+COMMENT ON OPERATOR FAMILY cvm.purchase_history_ops USING btree IS 'Order of cvm.purchase_history: by first purchase, then by everything else.';
+COMMENT ON OPERATOR FAMILY cvm.purchase_history_ops USING hash IS 'Hashing of cvm.purchase_history.';
 
 -- aggregate
 
