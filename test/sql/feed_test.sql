@@ -90,10 +90,10 @@ CREATE SCHEMA "Odd ""schema""";
 CREATE TABLE "Odd ""schema"""."or'ders; --" AS SELECT id AS "the ""id""", ordered_at AS "At", amount AS "select" FROM orders;
 SELECT * FROM try('odd "one" '';', '"Odd ""schema"""."or''ders; --"', 'the "id"', 'At', 'select', 'v.customer_id');
 
--- memory that is too small spills to files and changes nothing: 1,200,000 rows are above 50 MB
+-- memory that is too small spills to files and changes nothing: 600,000 rows are above 20 MB
 CREATE TABLE big AS SELECT o.id + 400 * copy AS id, o.ordered_at, o.amount, repeat('x', 20) || (o.id + 400 * copy) AS long_id
-FROM orders o, generate_series(0, 799) copy;
-SELECT count(*) > 1000000 AS big FROM big;
+FROM orders o, generate_series(0, 399) copy;
+SELECT count(*) > 500000 AS big FROM big;
 SELECT cvm.create_portfolio('big', 'big', 'id', 'ordered_at', 'amount', '{"predictive_interval": false}') IS NOT NULL AS created;
 SET cvm.recompute_memory = '512MB';
 CALL cvm.recompute('big', '2024-01-01 00:00+00');
