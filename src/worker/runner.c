@@ -54,6 +54,7 @@ typedef struct RunningJob
 	BackgroundWorkerHandle *handle;
 	JobOrder	order;
 	TimestampTz deadline;
+	char		max_runtime[64];	/* the same, for people */
 	TimestampTz terminate_at;	/* 0: it has not been cancelled */
 	char	   *reason;			/* why it has */
 } RunningJob;
@@ -409,7 +410,7 @@ claim(RunningJob *job)
 	cvm_work_begin("claiming a job");
 	if (execute("SELECT j.job_id, j.portfolio, j.run_as, r.oid, r.rolcanlogin,"
 				" has_database_privilege(r.oid, current_database(), 'CONNECT'), pg_has_role(r.oid, n.nspowner, 'MEMBER'),"
-				" pg_get_userbyid(n.nspowner)::text, cvm.interval_seconds(j.max_runtime)"
+				" pg_get_userbyid(n.nspowner)::text, cvm.interval_seconds(j.max_runtime), j.max_runtime::text"
 				" FROM cvm.job j JOIN cvm.portfolio p ON p.portfolio = j.portfolio"
 				" LEFT JOIN pg_authid r ON r.rolname = j.run_as::name"
 				" LEFT JOIN pg_namespace n ON n.nspname = p.output_schema::name"
@@ -429,6 +430,7 @@ claim(RunningJob *job)
 	job->order.role = DatumGetObjectId(column(0, 4, &isnull));
 	max_runtime = DatumGetFloat8(column(0, 9, &isnull));
 	job->deadline = after_ms((int64) (max_runtime * 1000));
+	strlcpy(job->max_runtime, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 10), sizeof(job->max_runtime));
 	may_run = check_role(0, &end);
 	job->order.run_id = record_claim_or_error(job->order.job_id, &end);
 	if (job->order.run_id == 0)
@@ -519,6 +521,7 @@ next_due(void)
 
 /* ---------- stopping ---------- */
 
+/* The reason is what the run's error will say. */
 static void
 cancel(RunningJob *job, const char *reason)
 {
@@ -542,8 +545,8 @@ enforce_limits(void)
 	{
 		if (extension_wanted)
 			cancel(&jobs[i], "the extension is being dropped");
-		else if (now >= jobs[i].deadline)
-			cancel(&jobs[i], "the run took longer than the job's max_runtime");
+		else if (now >= jobs[i].deadline && jobs[i].terminate_at == 0)
+			cancel(&jobs[i], psprintf("the run took longer than %s, the job's max_runtime", jobs[i].max_runtime));
 		if (jobs[i].terminate_at != 0 && now >= jobs[i].terminate_at)
 			TerminateBackgroundWorker(jobs[i].handle);
 	}
