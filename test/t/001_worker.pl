@@ -188,6 +188,60 @@ $node->reload;
 wait_for($node, 'postgres', "SELECT count(*) = 1 FROM cvm.job_runs WHERE run_id > $run AND status = 'succeeded'", 'the missed run is made up for');
 wait_for($node, 'postgres', 'SELECT count(*) = 2 FROM cvm.run', 'runs older than cvm.run_history are deleted');
 
+# ---------- several at once, up to the limit ----------
+
+$node->safe_psql('postgres', "SELECT cvm.create_portfolio('shop$_', 'slow_orders', customer => 'customer_id', at => 'ordered_at', amount => 'total')") for 2, 3;
+set_feed($node, 'postgres', 60, 0);
+my @more = map { value_of($node, 'postgres', "SELECT cvm.schedule('shop$_')") } 2, 3;
+$node->safe_psql('postgres', "SELECT cvm.run_job($job)");
+wait_for($node, 'postgres', q{SELECT count(*) = 2 FROM cvm.progress WHERE phase = 'summarise'}, 'jobs of two portfolios run at once');
+sleep 1;
+is(value_of($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'cvm job'}), '2', 'two are the limit');
+$run = last_run($node, 'postgres', 'run_id');
+set_feed($node, 'postgres', 0, 0);
+$node->safe_psql('postgres', "SELECT cvm.cancel_job(job_id) FROM cvm.jobs WHERE state = 'running'");
+wait_for($node, 'postgres', "SELECT count(*) = 1 FROM cvm.job_runs WHERE run_id > $run AND status = 'succeeded'", 'the third runs when there is room');
+
+# ---------- no process to be had: 3 are the server's own and the launcher's and the runner's ----------
+
+for my $processes (2, 3)
+{
+	$node->append_conf('postgresql.conf', "max_worker_processes = $processes");
+	$node->restart;
+	$run = last_run($node, 'postgres', 'run_id');
+	$node->safe_psql('postgres', "SELECT cvm.run_job($job)");
+	sleep 3;
+	is(last_run($node, 'postgres', 'run_id'), $run, "with $processes worker processes no run is recorded");
+	is(value_of($node, 'postgres', "SELECT attempt, open_run_id IS NULL, next_due <= now() FROM cvm.job WHERE job_id = $job"), '0|t|t', 'the job waits');
+}
+$node->append_conf('postgresql.conf', 'max_worker_processes = 8');
+$node->restart;
+wait_for($node, 'postgres', "SELECT count(*) = 1 FROM cvm.job_runs WHERE run_id > $run AND status = 'succeeded'", 'and runs when there are more');
+
+# ---------- an owner writes nonsense into the columns that the worker keeps ----------
+
+$node->safe_psql('postgres', "SELECT cvm.unschedule($_)") for @more;
+set_feed($node, 'postgres', 60, 0);
+my $hand = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', q{CALL cvm.recompute('shop2')} ], '>', \my $nothing, '2>', \my $cancelled,
+	IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+wait_for($node, 'postgres', q{SELECT count(*) = 1 FROM cvm.progress WHERE portfolio = 'shop2' AND phase = 'summarise'}, 'another portfolio is being recomputed by hand');
+my $others = value_of($node, 'postgres', q{SELECT run_id FROM cvm.progress});
+set_feed($node, 'postgres', 0, 0);
+$node->safe_psql('postgres', "UPDATE cvm.job SET attempt = 2147483647, failures = 2147483647, open_run_id = $others WHERE job_id = $job");
+wait_for_run($node, 'postgres', $job, 'a job with nonsense in its columns runs');
+is(value_of($node, 'postgres', "SELECT status FROM cvm.job_runs WHERE job_id = $job ORDER BY run_id DESC LIMIT 1"), 'succeeded', 'and succeeds');
+is(value_of($node, 'postgres', "SELECT status FROM cvm.run WHERE run_id = $others"), 'running', 'the run that it claimed to be its own is untouched');
+$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM cvm.run WHERE run_id = $others");
+$hand->finish;
+is(value_of($node, 'postgres', "SELECT status FROM cvm.run WHERE run_id = $others"), 'cancelled', 'until it is cancelled');
+
+$node->safe_psql('postgres', 'ALTER DATABASE postgres SET default_transaction_read_only = on');
+$run = last_run($node, 'postgres', 'run_id');
+$node->safe_psql('postgres', "SET default_transaction_read_only = off; SELECT cvm.run_job($job)");
+wait_for($node, 'postgres', "SELECT count(*) = 1 FROM cvm.job_runs WHERE run_id > $run AND status = 'succeeded'",
+	'a database that is read-only by default is written to');
+$node->safe_psql('postgres', 'SET default_transaction_read_only = off; ALTER DATABASE postgres RESET ALL');
+
 # ---------- an idle worker is in nobody's way ----------
 
 is(value_of($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('cvm job')}), '0', 'no job is left');
