@@ -202,6 +202,8 @@ set_feed($node, 'postgres', 0, 0);
 $node->safe_psql('postgres', "SELECT cvm.cancel_job(job_id) FROM cvm.jobs WHERE state = 'running'");
 wait_for($node, 'postgres', "SELECT count(*) = 1 FROM cvm.job_runs WHERE run_id > $run AND status = 'succeeded'", 'the third runs when there is room');
 
+wait_for($node, 'postgres', 'SELECT bool_and(open_run_id IS NULL) FROM cvm.job', 'all are accounted for');
+
 # ---------- no process to be had: 3 are the server's own and the launcher's and the runner's ----------
 
 for my $processes (2, 3)
@@ -212,7 +214,7 @@ for my $processes (2, 3)
 	$node->safe_psql('postgres', "SELECT cvm.run_job($job)");
 	sleep 3;
 	is(last_run($node, 'postgres', 'run_id'), $run, "with $processes worker processes no run is recorded");
-	is(value_of($node, 'postgres', "SELECT attempt, open_run_id IS NULL, next_due <= now() FROM cvm.job WHERE job_id = $job"), '0|t|t', 'the job waits');
+	wait_for($node, 'postgres', "SELECT attempt = 0 AND open_run_id IS NULL AND next_due <= now() FROM cvm.job WHERE job_id = $job", 'the job waits');
 }
 $node->append_conf('postgresql.conf', 'max_worker_processes = 8');
 $node->restart;
