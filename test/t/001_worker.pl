@@ -16,7 +16,7 @@ make_shop($node, 'postgres', 'shop');
 # ---------- a job runs by itself ----------
 
 my $job = value_of($node, 'postgres', q{SELECT cvm.schedule('shop', every => '1 day')});
-wait_for($node, 'postgres', 'SELECT last_success_at IS NOT NULL FROM cvm.jobs', 'a scheduled job runs by itself');
+wait_for($node, 'postgres', q{SELECT last_success_at IS NOT NULL AND state = 'waiting' FROM cvm.jobs}, 'a scheduled job runs by itself');
 is(last_run($node, 'postgres', 'job_id, attempt, status, purchases, customers, message IS NULL'), "$job|1|succeeded|150|60|t",
 	'its run is recorded');
 is(value_of($node, 'postgres', 'SELECT count(*) FROM cvm_shop.clv'), '60', 'it has published every customer');
