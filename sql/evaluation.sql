@@ -139,7 +139,7 @@ CREATE AGGREGATE cvm.log_loss(outcome boolean, probability float8) (
     FINALFUNC = cvm.log_loss_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.log_loss(boolean, float8) IS
-'Logarithmic score: mean -ln of the probability given to what happened, in nats, lower is better (Good 1952); probabilities are kept within 1e-15 of 0 and 1, so that one certain error costs 34.5 and not infinity. NULL for no rows; 22023 unless the probability is 0 to 1.';
+'Logarithmic score: mean -ln of the probability given to what happened, in nats, lower is better (Good 1952); a probability below 1e-15 counts as 1e-15, so that one certain error costs 34.5 and not infinity. NULL for no rows; 22023 unless the probability is 0 to 1.';
 
 -- ---------- calibration and drift ----------
 
@@ -149,8 +149,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH pairs AS (
         SELECT p.actual, p.predicted
-        FROM unnest(cvm.numbers('an actual value', actual), cvm.numbers('a prediction', predicted)) AS p(actual, predicted)
-        WHERE cvm.argument('the difference between the lengths of actual and predicted', cardinality(actual) - cardinality(predicted), 0, 0) = 0
+        FROM unnest(cvm.numbers('an actual value', calibration.actual), cvm.numbers('a prediction', calibration.predicted)) AS p(actual, predicted)
+        WHERE cvm.argument('the difference between the lengths of actual and predicted', cardinality(calibration.actual) - cardinality(calibration.predicted), 0, 0) = 0
     ), scored AS (
         SELECT p.actual, p.predicted, cvm.rfm_score(rank() OVER (ORDER BY p.predicted), count(*) OVER (), bins) AS bin
         FROM pairs p
@@ -170,7 +170,7 @@ RETURN (
                greatest(b.actual / nullif(sum(b.actual) OVER w, 0), floor) AS a,
                sum(b.expected) OVER w > 0 AND sum(b.actual) OVER w > 0 AS defined
         FROM unnest(cvm.numbers('an expected share', expected, 0), cvm.numbers('an actual share', actual, 0)) WITH ORDINALITY AS b(expected, actual, n)
-        WHERE cvm.argument('the difference between the lengths of expected and actual', cardinality(expected) - cardinality(actual), 0, 0) = 0
+        WHERE cvm.argument('the difference between the lengths of expected and actual', cardinality(psi.expected) - cardinality(psi.actual), 0, 0) = 0
         WINDOW w AS (ORDER BY b.n ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
     )
     SELECT CASE WHEN bool_and(s.defined) THEN sum((s.a - s.e) * ln(s.a / s.e) ORDER BY s.e, s.a) END FROM shares s);
@@ -182,7 +182,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
     WITH edges AS (
         SELECT array_agg(DISTINCT -q ORDER BY -q) AS edges
-        FROM unnest((SELECT percentile_disc((SELECT array_agg(i / cvm.argument('bins', bins, 2, 10000) ORDER BY i) FROM generate_series(1, bins - 1) AS i))
+        FROM unnest((SELECT percentile_disc((SELECT array_agg(i::float8 / bins ORDER BY i) FROM generate_series(1, cvm.argument('bins', bins, 2, 10000)::integer - 1) AS i))
                             WITHIN GROUP (ORDER BY v) FROM unnest(cvm.numbers('an expected value', expected)) AS v)) AS q
     ), rows AS (
         SELECT v, true AS of_expected FROM unnest(expected) AS v

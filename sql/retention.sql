@@ -40,19 +40,20 @@ COMMENT ON AGGREGATE cvm.churn_rate(boolean, boolean) IS
 'Churn rate of a contractual base: customers present at the start and not at the end / those present at the start; 1 - cvm.retention_rate. Where no contract says who has left see cvm.churned_by_silence, cvm.churned_by_gap and cvm.churned_by_model.';
 
 CREATE FUNCTION cvm.retention_rate(at_start anycompatiblearray, at_end anycompatiblearray) RETURNS float8
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT count(e.customer)::float8 / nullif(count(*), 0)
-        FROM (SELECT DISTINCT u FROM unnest(at_start) AS u WHERE u IS NOT NULL) AS s(customer)
-        LEFT JOIN (SELECT DISTINCT u FROM unnest(at_end) AS u) AS e(customer) ON e.customer = s.customer)
-       + CASE WHEN at_end IS NULL THEN NULL ELSE 0 END;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (SELECT count(*) FROM (SELECT u FROM unnest(at_start) AS u WHERE u IS NOT NULL INTERSECT SELECT u FROM unnest(at_end) AS u) AS both_sets)::float8
+           / nullif((SELECT count(DISTINCT u) FROM unnest(at_start) AS u), 0)
+$$;
 COMMENT ON FUNCTION cvm.retention_rate(anycompatiblearray, anycompatiblearray) IS
 'Retention rate from two sets of customers: those in both / those in the first, 0 to 1. Duplicates count once, NULL elements not at all. NULL for an empty set at the start or a NULL argument.';
 
 CREATE FUNCTION cvm.churn_rate(at_start anycompatiblearray, at_end anycompatiblearray) RETURNS float8
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 1 - cvm.retention_rate(at_start, at_end);
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (SELECT count(*) FROM (SELECT u FROM unnest(at_start) AS u WHERE u IS NOT NULL EXCEPT SELECT u FROM unnest(at_end) AS u) AS lost)::float8
+           / nullif((SELECT count(DISTINCT u) FROM unnest(at_start) AS u), 0)
+$$;
 COMMENT ON FUNCTION cvm.churn_rate(anycompatiblearray, anycompatiblearray) IS
-'Churn rate from two sets of customers: 1 - cvm.retention_rate.';
+'Churn rate from two sets of customers: those in the first only / those in the first, 0 to 1. As cvm.retention_rate otherwise.';
 
 CREATE FUNCTION cvm.retention_from_counts(customers_at_start bigint, customers_at_end bigint, new_customers bigint) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -15,8 +15,9 @@ total(const double *y, int64_t n)
 	return cvm_sum_value(&sum);
 }
 
-double
-cvm_gini(const double *y, int64_t n)
+/* sum (2 i - n - 1) y_i / (scale sum y) */
+static double
+gini(const double *y, int64_t n, double scale)
 {
 	double		all = total(y, n);
 	cvm_sum		weighted = {0};
@@ -24,14 +25,20 @@ cvm_gini(const double *y, int64_t n)
 	if (!(all > 0) || isinf(all))
 		return isinf(all) ? INFINITY : NAN;
 	for (int64_t i = 0; i < n; i++)
-		cvm_sum_add(&weighted, (2.0 * (i + 1) - n - 1) / n * (y[i] / all));
+		cvm_sum_add(&weighted, (2.0 * (i + 1) - n - 1) / scale * (y[i] / all));
 	return cvm_sum_value(&weighted);
+}
+
+double
+cvm_gini(const double *y, int64_t n)
+{
+	return gini(y, n, n);
 }
 
 double
 cvm_gini_small_sample(const double *y, int64_t n)
 {
-	return n > 1 ? cvm_gini(y, n) * (n / (n - 1.0)) : NAN;
+	return n > 1 ? gini(y, n, n - 1) : NAN;
 }
 
 double

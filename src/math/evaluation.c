@@ -182,16 +182,21 @@ cvm_brier(const cvm_pair *pairs, int64_t n)
 	return mean_square_error(pairs, n);
 }
 
+/* ln of the probability given to what happened; 1 - p is exact from 1/2 on, log1p is better below. */
+static double
+log_likelihood(double p, bool happened)
+{
+	if (happened)
+		return log(fmax(p, CLIP));
+	return p < 0.5 ? log1p(-p) : log(fmax(1 - p, CLIP));
+}
+
 double
 cvm_log_loss(const cvm_pair *pairs, int64_t n)
 {
 	cvm_sum		sum = {0};
 
 	for (int64_t i = 0; i < n; i++)
-	{
-		double		p = fmin(fmax(pairs[i].predicted, CLIP), 1 - CLIP);
-
-		cvm_sum_add(&sum, pairs[i].actual > 0 ? -log(p) : -log1p(-p));
-	}
+		cvm_sum_add(&sum, -log_likelihood(pairs[i].predicted, pairs[i].actual > 0));
 	return n > 0 ? cvm_sum_value(&sum) / n : NAN;
 }

@@ -55,7 +55,7 @@ extern double cvm_auc_standard_error(const cvm_pair *pairs, int64_t n);
 /* mean (p - y)^2 (Brier 1950, for one of its two classes) */
 extern double cvm_brier(const cvm_pair *pairs, int64_t n);
 
-/* mean -ln of the probability given to what happened, p kept within [1e-15, 1 - 1e-15] (Good 1952) */
+/* mean -ln of the probability given to what happened, at least 1e-15 (Good 1952) */
 extern double cvm_log_loss(const cvm_pair *pairs, int64_t n);
 
 #endif

@@ -63,7 +63,7 @@ array_argument(const char *name, ArrayType *array, double lowest, double highest
 	if (array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not hold a null", name)));
+				 errmsg("%s must not be null", name)));
 	*n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	for (int i = 0; i < *n; i++)
 		check_argument(name, values[i], lowest, highest);

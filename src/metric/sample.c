@@ -266,7 +266,7 @@ cvm_sample_serialize(PG_FUNCTION_ARGS)
 	pq_begintypsend(&buffer);
 	pq_sendint32(&buffer, sample->width);
 	pq_sendfloat8(&buffer, sample->fraction);
-	pq_sendbytes(&buffer, sample->values, size);
+	pq_sendbytes(&buffer, (char *) sample->values, size);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
 
