@@ -44,7 +44,7 @@ BEGIN
         FOR i IN 1 .. 200 LOOP
             retention_spend := low + (high - low) / 2;
             EXIT WHEN retention_spend <= low OR retention_spend >= high;
-            IF r_gain * exp(-least(retention_k * retention_spend, 700)) * (m * (1 + d) - retention_spend)
+            IF r_gain * exp(-least(retention_k * retention_spend, 300)) * (m * (1 + d) - retention_spend)
                - (1 + d) + cvm.response_rate(retention_spend, retention_ceiling, retention_k) > 0 THEN
                 low := retention_spend;
             ELSE

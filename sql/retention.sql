@@ -1,4 +1,4 @@
--- retention: who stays, what they pay, and what it cost to win them
+-- retention: who stays, what they pay, and what it cost to win them (src/metric/tally.c)
 --
 -- Counts and sums are exact, so an aggregate's result does not depend on the order of
 -- rows or on parallel workers.  A ratio whose denominator is 0 is NULL.
@@ -6,13 +6,11 @@
 -- ---------- retention and churn rates ----------
 
 CREATE FUNCTION cvm.retention_accum(state bigint[], at_start boolean, at_end boolean) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN at_start THEN ARRAY[state[1] + 1, state[2] + coalesce(at_end, false)::integer] ELSE state END;
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_retention_accum';
 COMMENT ON FUNCTION cvm.retention_accum(bigint[], boolean, boolean) IS 'Transition function of cvm.retention_rate and cvm.churn_rate: customers at the start, and those of them at the end.';
 
 CREATE FUNCTION cvm.add_counts(bigint[], bigint[]) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY[$1[1] + $2[1], $1[2] + $2[2]];
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_counts_combine';
 COMMENT ON FUNCTION cvm.add_counts(bigint[], bigint[]) IS 'Combine function of aggregates whose state is two counts.';
 
 CREATE FUNCTION cvm.second_of_first(bigint[]) RETURNS float8
@@ -91,20 +89,15 @@ COMMENT ON FUNCTION cvm.churned_by_model(float8, float8) IS
 -- ---------- revenue retention ----------
 
 CREATE FUNCTION cvm.revenue_accum(state numeric[], opening numeric, closing numeric) RETURNS numeric[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN cvm.argument('opening', coalesce(opening, 0)::float8, 0) = 0 THEN state
-            WHEN cvm.argument('closing', coalesce(closing, 0)::float8, 0) = 0 THEN ARRAY[state[1] + opening, state[2], state[3]]
-            ELSE ARRAY[state[1] + opening, state[2] + closing, state[3] + least(opening, closing)] END;
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_revenue_accum';
 COMMENT ON FUNCTION cvm.revenue_accum(numeric[], numeric, numeric) IS 'Transition function of cvm.nrr and cvm.grr: opening revenue, closing revenue of the same customers, and that capped at the opening.';
 
 CREATE FUNCTION cvm.revenue_accum(state numeric[], opening float8, closing float8) RETURNS numeric[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN cvm.revenue_accum(state, cvm.argument('opening', opening)::text::numeric, cvm.argument('closing', closing)::text::numeric);
-COMMENT ON FUNCTION cvm.revenue_accum(numeric[], float8, float8) IS 'Transition function of cvm.nrr and cvm.grr; through text, because a cast to numeric keeps 15 digits only.';
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_revenue_accum_float';
+COMMENT ON FUNCTION cvm.revenue_accum(numeric[], float8, float8) IS 'Transition function of cvm.nrr and cvm.grr, each float taken as the shortest decimal that stands for it.';
 
 CREATE FUNCTION cvm.revenue_combine(numeric[], numeric[]) RETURNS numeric[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY[$1[1] + $2[1], $1[2] + $2[2], $1[3] + $2[3]];
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_revenue_combine';
 COMMENT ON FUNCTION cvm.revenue_combine(numeric[], numeric[]) IS 'Combine function of cvm.nrr and cvm.grr.';
 
 CREATE FUNCTION cvm.nrr_final(numeric[]) RETURNS float8
@@ -156,8 +149,7 @@ COMMENT ON FUNCTION cvm.grr(float8, float8, float8) IS
 -- ---------- repeat purchases ----------
 
 CREATE FUNCTION cvm.repeat_accum(state bigint[], purchases bigint) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN cvm.argument('purchases', purchases, 0) >= 1 THEN ARRAY[state[1] + 1, state[2] + (purchases >= 2)::integer] ELSE state END;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_repeat_accum';
 COMMENT ON FUNCTION cvm.repeat_accum(bigint[], bigint) IS 'Transition function of cvm.repeat_purchase_rate: customers, and those of them with two purchases or more.';
 
 CREATE AGGREGATE cvm.repeat_purchase_rate(purchases bigint) (

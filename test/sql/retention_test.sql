@@ -50,6 +50,10 @@ SELECT cvm.nrr(opening, closing), cvm.grr(opening, closing) FROM revenue WHERE o
 -- sums are exact, in any order
 SELECT cvm.nrr(o::float8, o::float8 ORDER BY o) = 1 AS ascending, cvm.nrr(o::float8, o::float8 ORDER BY o DESC) = 1 AS descending,
        cvm.nrr(o, o * 3) = 3 AS exact FROM (SELECT 0.1 * i AS o FROM generate_series(1, 1000) AS i) AS v;
+-- every digit of a float counts, however few the session prints
+SET extra_float_digits = -10;
+SELECT cvm.nrr(o, c) > 1 AS grown FROM (VALUES (0.1::float8, 0.10000000000000002::float8)) AS v(o, c);
+RESET extra_float_digits;
 SELECT cvm.nrr(customer::numeric, i) = (sum(i)::numeric / sum(customer))::float8 AS parallel FROM many;
 
 -- repeat purchases: 946 of the 2357 customers of the CDNOW sample
