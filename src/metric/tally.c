@@ -108,13 +108,19 @@ add(Datum a, Numeric b)
 	return DirectFunctionCall2(numeric_add, a, NumericGetDatum(b));
 }
 
+static char *
+text_of(Numeric number)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
+}
+
 static void
 check_revenue(const char *name, Numeric revenue)
 {
 	if (numeric_is_nan(revenue) || numeric_is_inf(revenue) || compare(revenue, zero()) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s %s is outside its domain", name, DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(revenue)))),
+				 errmsg("%s %s is outside its domain", name, text_of(revenue)),
 				 errdetail("Recurring revenue must be a finite number, and not negative.")));
 }
 
@@ -168,7 +174,10 @@ cvm_revenue_accum(PG_FUNCTION_ARGS)
 					   PG_ARGISNULL(2) ? zero() : PG_GETARG_NUMERIC(2));
 }
 
-/* The shortest decimal that stands for the float; a cast to numeric keeps 15 digits only, and text as many as extra_float_digits says. */
+/*
+ * The shortest decimal that stands for the float; a cast to numeric keeps 15
+ * digits only, and one to text as many as extra_float_digits says.
+ */
 static Numeric
 decimal_argument(FunctionCallInfo fcinfo, int n)
 {
@@ -177,7 +186,8 @@ decimal_argument(FunctionCallInfo fcinfo, int n)
 	if (PG_ARGISNULL(n))
 		return zero();
 	double_to_shortest_decimal_buf(PG_GETARG_FLOAT8(n), text);
-	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
 
 PG_FUNCTION_INFO_V1(cvm_revenue_accum_float);
