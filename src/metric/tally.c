@@ -2,7 +2,7 @@
  * tally.c: transition functions of aggregates whose state is a few counts or sums:
  * retention, repeat purchases, revenue retention.
  *
- * They would be one line of SQL each, at 5 microseconds a row against 0.1.  The
+ * They would be one line of SQL each, at ten to forty times the cost of a row.  The
  * states are arrays of exact numbers, so that a result depends neither on the order
  * of rows nor on how parallel workers split them.
  */
