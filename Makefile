@@ -7,7 +7,7 @@ MODULE_big = cvm
 
 MATH_OBJS = src/math/special.o src/math/quadrature.o src/math/random.o src/math/optimise.o
 MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src/models/fit.o src/models/bg_nbd.o \
-	src/models/gamma_gamma.o src/models/predictive.o
+	src/models/gamma_gamma.o src/models/predictive.o src/models/contract.o src/models/sbg.o src/models/bdw.o
 TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o src/types/history_io.o \
 	src/types/history_aggregate.o src/types/model_type.o src/types/rfm.o
 ENGINE_OBJS = src/fit.o src/score.o src/recompute/recompute.o src/recompute/plan.o \
