@@ -226,19 +226,48 @@ table_loglik(const cvm_table *table, const double *theta, double *loglik, double
 	return CVM_OK;
 }
 
-/* As in the shifted beta-geometric model, with risks that fall or rise with tenure. */
+/* Log-likelihood of some thousand rows of a table, enough to compare starts by. */
+static double
+rough_loglik(const cvm_table *table, const double *theta)
+{
+	const cvm_cells *cells = cvm_table_cells(table);
+	size_t		stride = cells->rows / 1000 + 1;
+	double		sum = 0;
+
+	for (size_t i = 0; i < cells->rows; i += stride)
+		sum += cells->weight[i] * loglik(theta, cells->row[i]);
+	return sum;
+}
+
+/*
+ * gamma / (gamma + delta) is the chance to end at the first decision whatever c,
+ * as observed; customers from very unequal to nearly equal, each with the
+ * likeliest of a few c up to 1 and above: several maxima are common.
+ */
 static int
 starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
 {
-	static const double shape[][2] = {{2, 1}, {0.5, 1.3}, {10, 0.7}, {2, 2}, {0.5, 0.6}, {100, 1}};	/* gamma + delta, c */
-	double		rate = cvm_contract_churn_rate(table);
+	static const double likeness[] = {2, 0.2, 20, 0.005};	/* gamma + delta */
+	static const double powers[][4] = {{1, 0.6, 0.3, 0.1}, {1.6, 3, 8, 30}};
+	double		first = cvm_contract_first_churn(table);
 	int			n = 0;
 
-	for (; n < 6 && n < max; n++)
+	for (; n < 8 && n < max; n++)
 	{
-		starts[n][GAMMA] = shape[n][0] * rate;
-		starts[n][DELTA] = shape[n][0] * (1 - rate);
-		starts[n][C] = shape[n][1];
+		double		sum = likeness[n / 2];
+		double		best = -INFINITY;
+
+		for (int k = 0; k < 4; k++)
+		{
+			double		theta[] = {sum * first, sum * (1 - first), powers[n % 2][k]};
+			double		value = rough_loglik(table, theta);
+
+			if (k == 0 || value > best)
+			{
+				memcpy(starts[n], theta, sizeof(theta));
+				best = value;
+			}
+		}
 	}
 	return n;
 }

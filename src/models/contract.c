@@ -73,14 +73,24 @@ cvm_contract_next(cvm_log_retained retained, const double *theta, const cvm_row 
 	return q <= exp(retained(theta, row->lifetime, 1)) ? 1 : INFINITY;
 }
 
-/* Off 0 and 1 by half a contract, so that logarithms of starts are finite. */
+/* Kept off 0 and 1: what starts there has run away already. */
 double
-cvm_contract_churn_rate(const cvm_table *table)
+cvm_contract_first_churn(const cvm_table *table)
 {
 	const cvm_cells *cells = cvm_table_cells(table);
-	double		decisions = cells->customers * cells->mean_age;
+	double		decided = 0;
+	double		ended = 0;
 
-	return (cells->purchases + 0.5) / (decisions + 1);
+	for (size_t i = 0; i < cells->rows; i++)
+	{
+		const cvm_row *row = cells->row[i];
+
+		if (row->lifetime >= 1)
+			decided += row->weight;
+		if (row->lifetime == 1 && row->churned == 1)
+			ended += row->weight;
+	}
+	return decided > 0 ? fmin(fmax(ended / decided, 1e-4), 1 - 1e-4) : 0.5;
 }
 
 double

@@ -24,8 +24,8 @@ extern double cvm_contract_survival(cvm_log_retained retained, const double *the
 extern double cvm_contract_pmf(cvm_log_retained retained, const double *theta, const cvm_row *row, double t, int n);
 extern double cvm_contract_next(cvm_log_retained retained, const double *theta, const cvm_row *row, double q);
 
-/* Share of all decisions in a table that ended a contract, in (0, 1), for starts. */
-extern double cvm_contract_churn_rate(const cvm_table *table);
+/* Share of the first decisions in a table that ended a contract, inside (0, 1), for starts. */
+extern double cvm_contract_first_churn(const cvm_table *table);
 
 /* ln (1 - p), p ~ Beta(a, b): never NaN, -0 where p underflows */
 extern double cvm_contract_draw(cvm_rng *rng, double a, double b);

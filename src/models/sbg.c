@@ -102,12 +102,15 @@ table_loglik(const cvm_table *table, const double *theta, double *loglik, double
 	return CVM_OK;
 }
 
-/* The mean chance of leaving as observed, customers from very unequal to nearly equal. */
+/*
+ * alpha / (alpha + beta) is the chance to end at the first decision, as observed;
+ * customers from very unequal to nearly equal.
+ */
 static int
 starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
 {
 	static const double likeness[] = {2, 0.5, 10, 100};	/* alpha + beta */
-	double		rate = cvm_contract_churn_rate(table);
+	double		rate = cvm_contract_first_churn(table);
 	int			n = 0;
 
 	for (; n < 4 && n < max; n++)

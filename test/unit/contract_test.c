@@ -1,8 +1,10 @@
 /*
  * contract_test.c: the families of contracts against published vectors,
  * fifty-digit truth (truth/contract.py), the published series, identities
- * between their functions, and simulation.
+ * between their functions, simulation, and a campaign of random fits (whole with
+ * CVM_SOAK=1).
  */
+#include "math/optimise.h"
 #include "math/random.h"
 #include "models/table.h"
 #include "truth_table.h"
@@ -13,6 +15,7 @@
 #include "truth/vectors_sbg.h"
 
 #include <string.h>
+#include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -354,6 +357,119 @@ test_ends(const cvm_family *f)
 	ok(f->expected_spend == NULL, "%s: has no spend", f->name);
 }
 
+/* ---------- campaign ---------- */
+
+typedef struct target
+{
+	const cvm_family *family;
+	const cvm_table *table;
+} target;
+
+static int
+objective(void *context, const double *at, double *value, double *gradient, double *hessian)
+{
+	const target *t = context;
+	double		theta[CVM_MAX_PARAMS];
+
+	for (int i = 0; i < t->family->n_params; i++)
+		theta[i] = exp(at[i]);
+	return t->family->table_loglik(t->table, theta, value, gradient, hessian);
+}
+
+/* The best interior maximum that climbs from random points find. */
+static double
+best_of_others(const cvm_family *f, const cvm_table *table, cvm_rng *rng)
+{
+	target		t = {f, table};
+	double		best = -INFINITY;
+
+	for (int k = 0; k < 6; k++)
+	{
+		double		start[CVM_MAX_PARAMS];
+		cvm_maximum found;
+
+		for (int i = 0; i < f->n_params; i++)
+			start[i] = log(log_uniform(rng, 1e-2, 1e2));
+		cvm_maximise(objective, &t, f->n_params, start, 20, 300, &found);
+		if (found.converged)
+			best = fmax(best, found.value);
+	}
+	return best;
+}
+
+static double
+seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + 1e-9 * t.tv_nsec;
+}
+
+/*
+ * Random truths from hardly any churn to hardly any renewal, 50 to 20,000
+ * customers seen for up to 1 to 60 decisions: every fit ends with a usable model,
+ * and a full one is as likely as the truth and as any other maximum.
+ */
+static void
+test_campaign(const cvm_family *f)
+{
+	int			runs = getenv("CVM_SOAK") && atoi(getenv("CVM_SOAK")) ? 1000 : 30;
+	int			failed = 0,
+				penalised = 0,
+				loyal = 0;
+	double		slowest = 0;
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, 20260103);
+	for (int i = 0; i < runs; i++)
+	{
+		cvm_table  *table = cvm_table_new(CVM_RETENTION, &cvm_plain_env);
+		int			customers = (int) log_uniform(&rng, 50, 20000);
+		double		longest = log_uniform(&rng, 1, 60);
+		double		theta[CVM_MAX_PARAMS];
+		double		truth,
+					churned = 0,
+					start = seconds();
+		cvm_row		row;
+		cvm_fit_result fit = {0};
+		cvm_status	status;
+		bool		good;
+
+		random_case(f, &rng, 100, theta, &row);
+		for (int k = 0; k < customers; k++)
+		{
+			row = (cvm_row) {.lifetime = ceil(longest * cvm_rng_uniform(&rng)), .weight = 1};
+			f->simulate(theta, &rng, &row);
+			churned += row.churned;
+			cvm_table_add(table, &row);
+		}
+		cvm_table_finish(table);
+		f->table_loglik(table, theta, &truth, NULL, NULL);
+		status = cvm_fit(f, table, &cvm_plain_env, &fit);
+		slowest = fmax(slowest, seconds() - start);
+		good = status == CVM_OK && cvm_in_domain(f, fit.theta) && isfinite(fit.loglik) && fit.gradient_norm < 1e-5
+			&& fit.has_covariance;
+		if (good && fit.rung == CVM_RUNG_FULL)
+			good = fit.loglik >= truth - 1e-9 * fabs(truth)
+				&& fit.loglik >= best_of_others(f, table, &rng) - 1e-9 * (1 + fabs(fit.loglik));
+		if (churned == 0)
+		{
+			loyal++;
+			good = status == CVM_NO_DATA;
+		}
+		penalised += fit.rung == CVM_RUNG_PENALISED;
+		failed += !good;
+		if (!good)
+			printf("# run %d: %d customers, %g churned within %g, status %d, rung %d, log-likelihood %.9g (truth %.9g), gradient %.1e, from (%g, %g, %g) to (%g, %g, %g)\n",
+				   i, customers, churned, longest, status, fit.rung, fit.loglik, truth, fit.gradient_norm,
+				   theta[0], theta[1], theta[2], fit.theta[0], fit.theta[1], fit.theta[2]);
+		cvm_table_free(table);
+	}
+	ok(failed == 0, "%s: %d of %d random fits failed; %d penalised, %d without churn", f->name, failed, runs, penalised, loyal);
+	ok(slowest < 1, "%s: each took less than a second", f->name);
+}
+
 int
 main(void)
 {
@@ -379,6 +495,7 @@ main(void)
 		test_probabilities(family);
 		test_shapes(family);
 		test_simulation(family);
+		test_campaign(family);
 	}
 	return done_testing();
 }
