@@ -293,6 +293,59 @@ test_nesting(void)
 	ok(worst < 1e-10, "bdw at c = 1 is sbg, off by %.1e", worst);
 }
 
+/*
+ * bdw where t^c is beyond any double at the later end of a period, at both, or at
+ * none: derivatives against differences of fourth order.
+ */
+static void
+test_far_tenures(void)
+{
+	static const double cases[][3] = {{.5, 2, 200}, {1.5, .1, 100}, {.02, 30, 300}, {3, 3, 90}, {.1, 1, 1000}};
+	static const double steps[] = {-2, -1, 1, 2};
+	static const double weights[] = {1, -8, 8, -1};
+	const double h = 2e-4;
+	double		worst_grad = 0,
+				worst_hess = 0;
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		for (int t = 2; t < 40; t++)
+		{
+			cvm_row		row = {.churned = t % 3 > 0, .lifetime = t, .weight = 1};
+			cvm_table  *table = cvm_table_new(CVM_RETENTION, &cvm_plain_env);
+			double		value,
+						grad[3],
+						hess[9];
+
+			cvm_table_add(table, &row);
+			cvm_table_finish(table);
+			bdw->table_loglik(table, cases[i], &value, grad, hess);
+			for (int k = 0; k < 3; k++)
+			{
+				double		slope = 0,
+							curve[3] = {0};
+
+				for (int m = 0; m < 4; m++)
+				{
+					double		at[3] = {cases[i][0], cases[i][1], cases[i][2]},
+								v,
+								g[3];
+
+					at[k] *= exp(steps[m] * h);
+					bdw->table_loglik(table, at, &v, g, NULL);
+					slope += weights[m] * (v - value) / (12 * h);
+					for (int j = 0; j < 3; j++)
+						curve[j] += weights[m] * g[j] / (12 * h);
+				}
+				worst_grad = fmax(worst_grad, fabs(slope - grad[k]) / (1 + fabs(value)));
+				for (int j = 0; j < 3; j++)
+					worst_hess = fmax(worst_hess, fabs(curve[j] - hess[3 * k + j]) / (1 + fabs(value)));
+			}
+			cvm_table_free(table);
+		}
+	ok(worst_grad < 1e-8, "bdw: gradient at tenures beyond any double, off by %.1e", worst_grad);
+	ok(worst_hess < 1e-8, "bdw: Hessian at tenures beyond any double, off by %.1e", worst_hess);
+}
+
 /* ---------- simulation ---------- */
 
 static void
@@ -486,6 +539,7 @@ main(void)
 	test_projection();
 	test_undiscounted();
 	test_nesting();
+	test_far_tenures();
 	for (int i = 0; (family = cvm_family_at(i)) != NULL; i++)
 	{
 		if (family->kind != CVM_RETENTION)

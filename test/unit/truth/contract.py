@@ -157,7 +157,7 @@ def hostile(family):
                 emit("RESIDUAL", shown, 0, 0, t, rate, (1 + mpf(rate)) * payments(theta, mpf(t), log1p(mpf(rate)), INF))
                 emit("EXPECTED", shown, 0, t, (5, 1, 2000, 60)[k % 4], 0,
                      payments(theta, mpf(t), mpf(0), (5, 1, 2000, 60)[k % 4]))
-                if theta[0] > 1 and (family == "sbg" or 1.1 < theta[0] * theta[2] < 20):
+                if theta[0] > 1 and (family == "sbg" or theta[2] > .2 and 1.1 < theta[0] * theta[2] < 20):
                     emit("RESIDUAL", shown, 0, 0, t, 0, payments(theta, mpf(t), mpf(0), INF))
             except (ArithmeticError, ValueError) as problem:
                 print("left out:", problem, file=sys.stderr)
