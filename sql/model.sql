@@ -18,7 +18,9 @@ CREATE TYPE cvm.model (
     SEND = cvm.model_send,
     INTERNALLENGTH = VARIABLE,
     ALIGNMENT = double,
-    STORAGE = extended
+    STORAGE = extended,
+    CATEGORY = 'c',
+    PREFERRED = true
 );
 
 COMMENT ON TYPE cvm.model IS
