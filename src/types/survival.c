@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "math/gamma_quantile.h"
 #include "miscadmin.h"
 #include "types/survival_curve.h"
 #include "utils/builtins.h"
@@ -86,28 +87,6 @@ standard_error(const Estimate *e, double *error)
 }
 
 /*
- * z with erfc(z / sqrt 2) = 1 - confidence, by Newton's method on the logarithm,
- * which is concave: from 0 it overshoots once and then descends to the root.
- */
-static double
-normal_deviate(double confidence)
-{
-	double		z = 0;
-
-	for (int i = 0; i < 100; i++)
-	{
-		double		tail = erfc(z * M_SQRT1_2);
-		double		slope = M_2_SQRTPI * M_SQRT1_2 * exp(-0.5 * z * z) / tail;
-		double		step = log(tail / (1 - confidence)) / slope;
-
-		z += step;
-		if (fabs(step) < 1e-15 * z)
-			break;
-	}
-	return z;
-}
-
-/*
  * S +- z se, kept within 0 and 1; or on the scale of ln(-ln S), which keeps it
  * there by itself: S^exp(+-z se / (S |ln S|)) (Kalbfleisch & Prentice 1980).
  */
@@ -158,7 +137,7 @@ deviate_argument(FunctionCallInfo fcinfo, int n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("confidence %g is not between 0 and 1", confidence)));
-	return normal_deviate(confidence);
+	return -cvm_normal_quantile(0.5 * (1 - confidence));
 }
 
 static bool
