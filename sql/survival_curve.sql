@@ -61,7 +61,7 @@ COMMENT ON FUNCTION cvm.survival(cvm.survival_curve, float8) IS 'Kaplan-Meier es
 
 CREATE FUNCTION cvm.survival_error(curve cvm.survival_curve, t float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_curve_survival_error';
-COMMENT ON FUNCTION cvm.survival_error(cvm.survival_curve, float8) IS 'Standard error of cvm.survival(curve, t) by Greenwoods formula (1926). NULL also where nobody is left, where it is undefined. NULL beyond the longest duration unless all have churned by then: nobody knows. 22023 for a negative t.';
+COMMENT ON FUNCTION cvm.survival_error(cvm.survival_curve, float8) IS 'Standard error of cvm.survival(curve, t) by Greenwood''s formula (1926). NULL also where nobody is left, where it is undefined. NULL beyond the longest duration unless all have churned by then: nobody knows. 22023 for a negative t.';
 
 CREATE FUNCTION cvm.survival_interval(curve cvm.survival_curve, t float8, confidence float8 DEFAULT 0.95, method text DEFAULT 'log-log', OUT low float8, OUT high float8) RETURNS record
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_curve_interval';
@@ -110,7 +110,7 @@ CREATE FUNCTION cvm.survival_table(
 ) RETURNS SETOF record
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_curve_table';
 COMMENT ON FUNCTION cvm.survival_table(cvm.survival_curve, float8) IS
-'The whole curve, one row per duration in ascending order: customers at risk just before it, churned and last seen at it, survival beyond it with Greenwoods standard error and the log-log interval (NULL where nobody is left), and the Nelson-Aalen cumulative hazard. 22023 for a confidence outside (0, 1).';
+'The whole curve, one row per duration in ascending order: customers at risk just before it, churned and last seen at it, survival beyond it with Greenwood''s standard error and the log-log interval (NULL where nobody is left), and the Nelson-Aalen cumulative hazard. 22023 for a confidence outside (0, 1).';
 
 -- sum, equality and hash
 
@@ -152,3 +152,4 @@ CREATE OPERATOR CLASS cvm.survival_curve_ops DEFAULT FOR TYPE cvm.survival_curve
     FUNCTION 1 cvm.survival_curve_hash(cvm.survival_curve), FUNCTION 2 cvm.survival_curve_hash_extended(cvm.survival_curve, bigint);
 COMMENT ON OPERATOR CLASS cvm.survival_curve_ops USING hash IS 'Hashing of cvm.survival_curve; curves have no order.';
 
+COMMENT ON OPERATOR FAMILY cvm.survival_curve_ops USING hash IS 'Hashing of cvm.survival_curve; curves have no order.';
