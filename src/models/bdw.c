@@ -239,10 +239,13 @@ rough_loglik(const cvm_table *table, const double *theta)
 	return sum;
 }
 
+#define RICH_ROWS 1000			/* distinct rows that leave no doubt where the maximum is */
+
 /*
  * gamma / (gamma + delta) is the chance to end at the first decision whatever c,
  * as observed; customers from very unequal to nearly equal, each with the
- * likeliest of a few c up to 1 and above: several maxima are common.
+ * likeliest of a few c up to 1 and above: several maxima are common.  Rich
+ * tables, which are dear, are climbed from the first and the likeliest only.
  */
 static int
 starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
@@ -250,26 +253,35 @@ starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
 	static const double likeness[] = {2, 0.2, 20, 0.005};	/* gamma + delta */
 	static const double powers[][4] = {{1, 0.6, 0.3, 0.1}, {1.6, 3, 8, 30}};
 	double		first = cvm_contract_first_churn(table);
+	double		best = -INFINITY;
+	int			likeliest = 0;
 	int			n = 0;
 
 	for (; n < 8 && n < max; n++)
 	{
 		double		sum = likeness[n / 2];
-		double		best = -INFINITY;
+		double		better = -INFINITY;
 
 		for (int k = 0; k < 4; k++)
 		{
 			double		theta[] = {sum * first, sum * (1 - first), powers[n % 2][k]};
 			double		value = rough_loglik(table, theta);
 
-			if (k == 0 || value > best)
-			{
-				memcpy(starts[n], theta, sizeof(theta));
-				best = value;
-			}
+			if (k > 0 && !(value > better))
+				continue;
+			memcpy(starts[n], theta, sizeof(theta));
+			better = value;
+		}
+		if (better > best)
+		{
+			best = better;
+			likeliest = n;
 		}
 	}
-	return n;
+	if (cvm_table_rows(table) <= RICH_ROWS || n < 2)
+		return n;
+	memcpy(starts[1], starts[likeliest], sizeof(starts[1]));
+	return likeliest == 0 ? 1 : 2;
 }
 
 static double

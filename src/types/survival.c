@@ -315,6 +315,16 @@ restricted(FunctionCallInfo fcinfo, double *mean, double *variance)
 	return true;
 }
 
+static Datum
+answer(double value)
+{
+	if (!isfinite(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the durations of this survival curve are too large for its restricted mean")));
+	return Float8GetDatum(value);
+}
+
 PG_FUNCTION_INFO_V1(cvm_curve_restricted_mean);
 Datum
 cvm_curve_restricted_mean(PG_FUNCTION_ARGS)
@@ -324,7 +334,7 @@ cvm_curve_restricted_mean(PG_FUNCTION_ARGS)
 
 	if (!restricted(fcinfo, &mean, &variance))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(mean);
+	return answer(mean);
 }
 
 PG_FUNCTION_INFO_V1(cvm_curve_restricted_mean_error);
@@ -336,7 +346,7 @@ cvm_curve_restricted_mean_error(PG_FUNCTION_ARGS)
 
 	if (!restricted(fcinfo, &mean, &variance))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(sqrt(variance));
+	return answer(sqrt(variance));
 }
 
 /* ---------- as a table ---------- */

@@ -159,7 +159,8 @@ SELECT statement, error_of('SELECT ' || statement) FROM (VALUES
     ('cvm.survival_interval(c, 1, 1) FROM curve'),
     ('cvm.survival_interval(c, 1, .9, ''arcsin'') FROM curve'),
     ('cvm.survival_table(c, 0) FROM curve'),
-    ('cvm.restricted_mean(c, -1) FROM curve')
+    ('cvm.restricted_mean(c, -1) FROM curve'),
+    ('cvm.restricted_mean_error(''{1:1+0,1e300:0+1}'', 1e300)')
 ) v(statement);
 -- a binary message of another version, and one that promises more than it holds
 CREATE FUNCTION copy_bytes(version text, steps text) RETURNS text LANGUAGE sql AS $$

@@ -459,6 +459,37 @@ seconds(void)
 	return t.tv_sec + 1e-9 * t.tv_nsec;
 }
 
+/* 20,000 contracts, renewed daily for up to forty years: thousands of distinct lifetimes. */
+static void
+test_long_tenures(const cvm_family *f)
+{
+	static const double theta[] = {.7, 5000, 1};
+	cvm_table  *table = cvm_table_new(CVM_RETENTION, &cvm_plain_env);
+	double		truth,
+				began;
+	cvm_fit_result fit = {0};
+	cvm_status	status;
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, 31);
+	for (int k = 0; k < 20000; k++)
+	{
+		cvm_row		row = {.lifetime = ceil(15000 * cvm_rng_uniform(&rng)), .weight = 1};
+
+		f->simulate(theta, &rng, &row);
+		cvm_table_add(table, &row);
+	}
+	cvm_table_finish(table);
+	f->table_loglik(table, theta, &truth, NULL, NULL);
+	began = seconds();
+	status = cvm_fit(f, table, &cvm_plain_env, &fit);
+	ok(status == CVM_OK && fit.rung == CVM_RUNG_FULL && fit.loglik >= truth && cvm_table_rows(table) > 10000
+	   && seconds() - began < 1, "%s: lifetimes of up to 15,000 renewals are fitted within a second", f->name);
+	for (int i = 0; i < f->n_params; i++)
+		ok(fabs(fit.theta[i] - theta[i]) < 4 * sqrt(fit.covariance[i][i]), "%s: %s = %.4g for %.4g", f->name, f->params[i], fit.theta[i], theta[i]);
+	cvm_table_free(table);
+}
+
 /*
  * Random truths from hardly any churn to hardly any renewal, 50 to 20,000
  * customers seen for up to 1 to 60 decisions: every fit ends with a usable model,
@@ -549,6 +580,7 @@ main(void)
 		test_probabilities(family);
 		test_shapes(family);
 		test_simulation(family);
+		test_long_tenures(family);
 		test_campaign(family);
 	}
 	return done_testing();
