@@ -8,5 +8,7 @@
 
 extern const cvm_family cvm_bg_nbd;
 extern const cvm_family cvm_gamma_gamma;
+extern const cvm_family cvm_sbg;
+extern const cvm_family cvm_bdw;
 
 #endif

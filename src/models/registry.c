@@ -10,6 +10,8 @@
 static const cvm_family *const families[] = {
 	&cvm_bg_nbd,
 	&cvm_gamma_gamma,
+	&cvm_sbg,
+	&cvm_bdw,
 };
 
 const cvm_family *

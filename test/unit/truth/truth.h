@@ -8,24 +8,25 @@
 
 typedef enum truth_of
 {
-	LOGLIK, P_ALIVE, EXPECTED, PURCHASES, DISCOUNTED, DERT, PMF, NEXT, SPEND_LOGLIK, SPEND, TRUTHS
+	LOGLIK, P_ALIVE, EXPECTED, PURCHASES, DISCOUNTED, DERT, PMF, NEXT, SPEND_LOGLIK, SPEND, SURVIVAL, RESIDUAL, TRUTHS
 } truth_of;
 
 typedef struct truth_row
 {
 	truth_of	what;
 	double		theta[4];
-	double		x;
+	double		x;				/* contracts: churned */
 	double		t_x;			/* spend: the mean */
-	double		age;
-	double		arg;			/* EXPECTED, PURCHASES, PMF: t; DISCOUNTED, DERT: rate; NEXT: quantile */
-	double		arg2;			/* PMF: n; DISCOUNTED, DERT: horizon */
+	double		age;			/* contracts: lifetime */
+	double		arg;			/* EXPECTED, PURCHASES, PMF: t; DISCOUNTED, DERT: rate; NEXT: quantile; SURVIVAL, RESIDUAL: t */
+	double		arg2;			/* PMF: n; DISCOUNTED, DERT: horizon; RESIDUAL: rate */
 	double		truth;
 } truth_row;
 
 static const char *const truth_name[] = {
 	"loglik", "p_alive", "expected_if_alive", "p_alive * expected_if_alive",
-	"discounted_if_alive", "p_alive * discounted_if_alive", "pmf_if_alive", "next_purchase_if_alive", "spend loglik", "expected_spend"
+	"discounted_if_alive", "p_alive * discounted_if_alive", "pmf_if_alive", "next_purchase_if_alive", "spend loglik", "expected_spend",
+	"survival", "residual_lifetime"
 };
 
 #endif
