@@ -1,9 +1,9 @@
--- retention: contracts -> sbg and bdw models, against published series and plain SQL
+-- contracts -> sbg and bdw models, against published series and plain SQL
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS cvm;
-CREATE SCHEMA retention_test;
-SET search_path = retention_test, public, cvm;
+CREATE SCHEMA contract_test;
+SET search_path = contract_test, public, cvm;
 
 -- what a statement raises, as one line
 CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -137,4 +137,4 @@ SELECT statement, error_of('SELECT ' || statement) FROM (VALUES
     ('''bdw(gamma=1,delta=1)''::cvm.model')
 ) v(statement);
 
-DROP SCHEMA retention_test CASCADE;
+DROP SCHEMA contract_test CASCADE;
