@@ -452,10 +452,10 @@ cvm_residual_lifetime(PG_FUNCTION_ARGS)
 	return answer_lifetime(&question, question.family->residual_lifetime(question.theta, t, rate));
 }
 
-PG_FUNCTION_INFO_V1(cvm_expected_lifetime);
+PG_FUNCTION_INFO_V1(cvm_mean_lifetime);
 /* (model): periods that a new contract is paid for, the first included */
 Datum
-cvm_expected_lifetime(PG_FUNCTION_ARGS)
+cvm_mean_lifetime(PG_FUNCTION_ARGS)
 {
 	Question	question;
 

@@ -1,9 +1,9 @@
--- contract: contracts -> sbg and bdw models, against published series and plain SQL
+-- contracts -> sbg and bdw models, against published series and plain SQL
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS cvm;
-CREATE SCHEMA retention_test;
-SET search_path = retention_test, public, cvm;
+CREATE SCHEMA contract_test;
+SET search_path = contract_test, public, cvm;
 
 -- what a statement raises, as one line
 CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -100,8 +100,8 @@ FROM model, (VALUES (0), (3), (20)) v(t), generate_series(1, 400) j GROUP BY m, 
 SELECT n, round(cvm.residual_lifetime('sbg(alpha=0.668,beta=3.806)', n - 1, 0.1)::numeric, 8) AS before_decision,
        round((cvm.residual_lifetime('sbg(alpha=0.668,beta=3.806)', n, 0.1) / 1.1)::numeric, 8) AS after_renewal
 FROM (VALUES (1), (2), (5)) v(n);
-SELECT cvm.expected_lifetime('sbg(alpha=1.5,beta=2)') AS expected, cvm.residual_lifetime('sbg(alpha=1.5,beta=2)', 3, 0) AS residual,
-       round(cvm.expected_lifetime('bdw(gamma=1.5,delta=2,c=1)')::numeric, 9) AS bdw;
+SELECT cvm.mean_lifetime('sbg(alpha=1.5,beta=2)') AS expected, cvm.residual_lifetime('sbg(alpha=1.5,beta=2)', 3, 0) AS residual,
+       round(cvm.mean_lifetime('bdw(gamma=1.5,delta=2,c=1)')::numeric, 9) AS bdw;
 
 -- models as values
 SELECT m::text::cvm.model = m AS round_trip, m::text ~ '^sbg\(alpha=0.7\d*,beta=1.1\d*\) customers=1000 log_likelihood=-1680.2\d* rung=full covariance=\[' AS text
@@ -131,10 +131,10 @@ SELECT statement, error_of('SELECT ' || statement) FROM (VALUES
     ('cvm.residual_lifetime(''sbg(alpha=1,beta=1)'', 1, -.1)'),
     ('cvm.residual_lifetime(''sbg(alpha=1,beta=1)'', 1, ''Infinity'')'),
     ('cvm.residual_lifetime(''sbg(alpha=1,beta=1)'', 1, 0)'),
-    ('cvm.expected_lifetime(''bdw(gamma=.5,delta=1,c=2)'')'),
+    ('cvm.mean_lifetime(''bdw(gamma=.5,delta=1,c=2)'')'),
     ('cvm.p_alive(''sbg(alpha=1,beta=1)'', 0, 0, 1)'),
     ('''sbg(alpha=1,beta=0)''::cvm.model'),
     ('''bdw(gamma=1,delta=1)''::cvm.model')
 ) v(statement);
 
-DROP SCHEMA retention_test CASCADE;
+DROP SCHEMA contract_test CASCADE;
