@@ -114,7 +114,8 @@ FROM (VALUES
     ('value_horizon', 'interval', NULL, 'horizon of residual values; unlimited unless set'),
     ('margin', 'number', '1', 'share of an amount that is value: 1 values revenue, 0.4 a margin of 40 %; above 0, at most 1'),
     ('portfolio_currency', 'text', NULL, 'currency code of the amounts, three letters, shown with every value'),
-    ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase and the spend model: see cvm.families'),
+    ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase and the spend model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them'),
+    ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
     ('schema', 'text', 'cvm_<portfolio>', 'output schema, set when the portfolio is created: an existing empty schema of one''s own, or a new one')
 ) AS o(option, type, default_value, description);
@@ -207,11 +208,11 @@ DECLARE
     value jsonb := options -> 'families';
     unknown text;
 BEGIN
-    IF value IS NULL OR value = 'null' THEN
+    IF value IS NULL OR value IN ('null', '"auto"') THEN
         RETURN default_value;
     END IF;
     IF jsonb_typeof(value) <> 'array' THEN
-        PERFORM cvm.bad_option('families', value, 'an array of names, such as ["bg/nbd", "gamma-gamma"]');
+        PERFORM cvm.bad_option('families', value, 'an array of names, such as ["bg/nbd", "gamma-gamma"], or "auto"');
     END IF;
     SELECT e.name INTO unknown FROM jsonb_array_elements_text(value) AS e(name)
     WHERE NOT EXISTS (SELECT FROM cvm.families f WHERE f.family = e.name AND f.kind IN ('purchases', 'spend')) LIMIT 1;
@@ -221,14 +222,14 @@ BEGIN
             HINT = 'Known are: ' || (SELECT string_agg(f.family, ', ' ORDER BY f.kind, f.family) FROM cvm.families f
                                      WHERE f.kind IN ('purchases', 'spend')) || '.';
     END IF;
-    IF (SELECT count(*) > 1 FROM jsonb_array_elements_text(value) AS e(name) JOIN cvm.families f ON f.family = e.name
-        WHERE f.kind = wanted) THEN
-        PERFORM cvm.bad_option('families', value, format('one family of %s models, not several', wanted));
+    IF (SELECT count(*) > count(DISTINCT e.name) OR (wanted = 'spend' AND count(*) > 1)
+        FROM jsonb_array_elements_text(value) AS e(name) JOIN cvm.families f ON f.family = e.name WHERE f.kind = wanted) THEN
+        PERFORM cvm.bad_option('families', value, 'one family of spend models and no purchase family twice');
     END IF;
-    RETURN coalesce((SELECT e.name FROM jsonb_array_elements_text(value) AS e(name) JOIN cvm.families f ON f.family = e.name
-                     WHERE f.kind = wanted), default_value);
+    RETURN coalesce((SELECT e.name FROM jsonb_array_elements_text(value) WITH ORDINALITY AS e(name, position)
+                     JOIN cvm.families f ON f.family = e.name WHERE f.kind = wanted ORDER BY e.position LIMIT 1), default_value);
 END $$;
-COMMENT ON FUNCTION cvm.option_family(jsonb, text, text) IS 'The family of a kind (purchases, spend) in the option "families", its default where there is none; 22023 if a name is not known.';
+COMMENT ON FUNCTION cvm.option_family(jsonb, text, text) IS 'The first family of a kind (purchases, spend) in the option "families", its default where there is none; 22023 if a name is not known.';
 
 -- Raises on the first option that is unknown or has a bad value.
 CREATE FUNCTION cvm.check_options(options jsonb) RETURNS boolean
@@ -273,6 +274,7 @@ BEGIN
     END IF;
     PERFORM cvm.option_family(options, 'purchases', 'bg/nbd');
     PERFORM cvm.option_family(options, 'spend', 'gamma-gamma');
+    PERFORM cvm.option_number(options, 'drift_threshold', 0.25, 0, true, 100);
     IF jsonb_typeof(options -> 'predictive_interval') NOT IN ('boolean', 'null') THEN
         PERFORM cvm.bad_option('predictive_interval', options -> 'predictive_interval', 'true or false');
     END IF;

@@ -42,8 +42,8 @@ COMMENT ON COLUMN cvm.run.purchases IS 'rows read from the purchases feed';
 COMMENT ON COLUMN cvm.run.purchases_after_as_of IS 'rows left out because they lie after as_of';
 COMMENT ON COLUMN cvm.run.customers IS 'customers found';
 COMMENT ON COLUMN cvm.run.spend_left_out IS 'repeat buyers left out of the spend model because their mean spend is not positive';
-COMMENT ON COLUMN cvm.run.purchase_model_id IS 'purchase model it fitted';
-COMMENT ON COLUMN cvm.run.spend_model_id IS 'spend model it fitted';
+COMMENT ON COLUMN cvm.run.purchase_model_id IS 'purchase model its scores come from';
+COMMENT ON COLUMN cvm.run.spend_model_id IS 'spend model its scores come from';
 
 CREATE TABLE cvm.run_error (
     run_id bigint PRIMARY KEY REFERENCES cvm.run ON DELETE CASCADE,
@@ -78,11 +78,22 @@ CREATE TABLE cvm.fitted_model (
     rung text NOT NULL CHECK (rung IN ('full', 'penalised', 'simpler', 'shrunk')),
     gradient_norm float8,
     iterations integer,
-    condition float8
+    condition float8,
+    partner_id bigint,
+    specification jsonb NOT NULL,
+    source jsonb NOT NULL,
+    fingerprint text NOT NULL,
+    purchases float8 NOT NULL,
+    extension_version text NOT NULL,
+    status text NOT NULL DEFAULT 'candidate' CHECK (status IN ('candidate', 'live', 'rejected', 'retired')),
+    reason text,
+    validated boolean NOT NULL DEFAULT false,
+    live_since timestamptz,
+    retired_at timestamptz
 );
 CREATE INDEX fitted_model_of_portfolio ON cvm.fitted_model (portfolio, model_id);
 COMMENT ON INDEX cvm.fitted_model_of_portfolio IS 'Models of a portfolio.';
-COMMENT ON TABLE cvm.fitted_model IS 'Models that recomputes fitted. Read cvm.models.';
+COMMENT ON TABLE cvm.fitted_model IS 'The registry of models that recomputes fitted, with what is needed to fit each again. Read cvm.models.';
 COMMENT ON COLUMN cvm.fitted_model.model_id IS 'number of the model';
 COMMENT ON COLUMN cvm.fitted_model.portfolio IS 'portfolio';
 COMMENT ON COLUMN cvm.fitted_model.run_id IS 'run that fitted it';
@@ -95,6 +106,17 @@ COMMENT ON COLUMN cvm.fitted_model.rung IS 'rung of the ladder: full, penalised,
 COMMENT ON COLUMN cvm.fitted_model.gradient_norm IS 'norm of the gradient in log parameters per customer at the end of the fit';
 COMMENT ON COLUMN cvm.fitted_model.iterations IS 'evaluations of the likelihood';
 COMMENT ON COLUMN cvm.fitted_model.condition IS 'condition number of the observed information in log parameters';
+COMMENT ON COLUMN cvm.fitted_model.partner_id IS 'the other model of the pair: purchases and spend are fitted, published and rejected together';
+COMMENT ON COLUMN cvm.fitted_model.specification IS 'what was fitted: family, spend_family, period, time_unit, time_zone';
+COMMENT ON COLUMN cvm.fitted_model.source IS 'what it was fitted on: relation and columns of the purchases feed';
+COMMENT ON COLUMN cvm.fitted_model.fingerprint IS 'hash of the customers'' sufficient statistics it was fitted on, 32 hexadecimal digits, whatever their order';
+COMMENT ON COLUMN cvm.fitted_model.purchases IS 'repeat purchases of all customers it was fitted on';
+COMMENT ON COLUMN cvm.fitted_model.extension_version IS 'version of the extension that fitted it';
+COMMENT ON COLUMN cvm.fitted_model.status IS 'candidate: fitted, not published; live: the published scores come from it; rejected: by the gate, see reason; retired: was live';
+COMMENT ON COLUMN cvm.fitted_model.reason IS 'why it has its status';
+COMMENT ON COLUMN cvm.fitted_model.validated IS 'whether its specification passed the last holdout before it was fitted, or has passed one since while live';
+COMMENT ON COLUMN cvm.fitted_model.live_since IS 'when it first went live; NULL: never';
+COMMENT ON COLUMN cvm.fitted_model.retired_at IS 'when another one took its place; NULL while live';
 
 SELECT pg_catalog.pg_extension_config_dump('cvm.run', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.run_id_seq', '');
@@ -121,33 +143,42 @@ COMMENT ON POLICY reader ON cvm.fitted_model IS 'Readers of the output schema an
 -- ---------- the recompute ----------
 
 -- Read by src/recompute/plan.c at the beginning of each run.
-CREATE FUNCTION cvm.recompute_plan(portfolio text,
+CREATE FUNCTION cvm.recompute_plan(portfolio text, candidate jsonb DEFAULT NULL,
     OUT output_schema text, OUT purchases_query text, OUT currency text, OUT time_zone text, OUT period interval,
     OUT time_unit interval, OUT annual_discount_rate float8, OUT horizon interval, OUT value_horizon interval,
-    OUT margin float8, OUT purchase_family text, OUT spend_family text, OUT predictive_interval boolean)
+    OUT margin float8, OUT purchase_family text, OUT spend_family text, OUT predictive_interval boolean,
+    OUT specification jsonb, OUT source jsonb, OUT drift_threshold float8, OUT pinned_purchase_model_id bigint, OUT pinned_spend_model_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
     options jsonb := present.options;
 BEGIN
     PERFORM cvm.check_purchases_feed(portfolio);
+    -- family, period, time unit and zone: what the gate or somebody has decided, or the options say (sql/registry.sql)
+    specification := coalesce(candidate, cvm.live_specification(portfolio));
     output_schema := present.output_schema;
     SELECT format('SELECT f.%I, f.%I, f.%I FROM %I.%I AS f', f.columns ->> 'customer', f.columns ->> 'at', f.columns ->> 'amount',
-                  f.relation_schema, f.relation_name)
-    INTO STRICT purchases_query FROM cvm.feed f WHERE f.portfolio = recompute_plan.portfolio AND f.kind = 'purchases';
+                  f.relation_schema, f.relation_name),
+           jsonb_build_object('relation', format('%I.%I', f.relation_schema, f.relation_name), 'columns', f.columns)
+    INTO STRICT purchases_query, source FROM cvm.feed f WHERE f.portfolio = recompute_plan.portfolio AND f.kind = 'purchases';
     currency := cvm.option_text(options, 'portfolio_currency', NULL);
-    time_zone := cvm.option_text(options, 'time_zone', 'UTC');
-    period := cvm.option_interval(options, 'period', '1 day');
-    time_unit := cvm.option_interval(options, 'time_unit', '7 days');
+    time_zone := specification ->> 'time_zone';
+    period := (specification ->> 'period')::interval;
+    time_unit := (specification ->> 'time_unit')::interval;
     annual_discount_rate := cvm.option_number(options, 'annual_discount_rate', 0.1, 0, false, 10);
     horizon := cvm.option_interval(options, 'horizon', '365.25 days');
     value_horizon := cvm.option_interval(options, 'value_horizon', NULL);
     margin := cvm.option_number(options, 'margin', 1, 0, true, 1);
-    purchase_family := cvm.option_family(options, 'purchases', 'bg/nbd');
-    spend_family := cvm.option_family(options, 'spend', 'gamma-gamma');
+    purchase_family := specification ->> 'family';
+    spend_family := specification ->> 'spend_family';
     predictive_interval := coalesce((options ->> 'predictive_interval')::boolean, true);
+    drift_threshold := cvm.option_number(options, 'drift_threshold', 0.25, 0, true, 100);
+    IF candidate IS NULL THEN
+        SELECT p.purchase_model_id, p.spend_model_id INTO pinned_purchase_model_id, pinned_spend_model_id
+        FROM cvm.promotion p WHERE p.portfolio = recompute_plan.portfolio;
+    END IF;
 END $$;
-COMMENT ON FUNCTION cvm.recompute_plan(text) IS 'What a recompute of the portfolio would read and with which options, defaults filled in, after checking the feed. Errors as of cvm.check_purchases_feed.';
+COMMENT ON FUNCTION cvm.recompute_plan(text, jsonb) IS 'What a recompute of the portfolio would read and with which options, defaults filled in, after checking the feed; with another specification than the live one, if candidate gives it. Errors as of cvm.check_purchases_feed.';
 
 CREATE PROCEDURE cvm.recompute(portfolio text, as_of timestamptz DEFAULT NULL, "full" boolean DEFAULT false)
 LANGUAGE C AS 'MODULE_PATHNAME', 'cvm_recompute';

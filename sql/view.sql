@@ -31,8 +31,10 @@ CREATE VIEW cvm.models WITH (security_invoker = true) AS
 SELECT m.model_id, m.portfolio, m.role, m.family, cvm.parameters(m.model) AS parameters,
        cvm.standard_errors(m.model) AS standard_errors, cvm.log_likelihood(m.model) AS log_likelihood,
        cvm.customers(m.model) AS customers, m.rung AS method, m.as_of, m.fitted_at, m.run_id,
-       m.run_id = (SELECT pg_catalog.max(r.run_id) FROM cvm.run r
-                   WHERE r.portfolio = m.portfolio AND r.status = 'succeeded') AS is_live,
+       m.status = 'live' AS is_live, m.status, m.reason, m.validated,
+       EXISTS (SELECT FROM cvm.promotion p WHERE p.portfolio = m.portfolio
+               AND m.model_id IN (p.purchase_model_id, p.spend_model_id)) AS is_pinned,
+       m.specification, m.source, m.fingerprint, m.extension_version, m.partner_id, m.live_since, m.retired_at,
        m.gradient_norm, m.iterations, m.condition, m.model
 FROM cvm.fitted_model m;
 COMMENT ON VIEW cvm.models IS 'Models that were fitted for the portfolios that the current role owns or may read.';
@@ -49,6 +51,17 @@ COMMENT ON COLUMN cvm.models.as_of IS 'instant up to which it has seen purchases
 COMMENT ON COLUMN cvm.models.fitted_at IS 'when it was fitted';
 COMMENT ON COLUMN cvm.models.run_id IS 'run that fitted it';
 COMMENT ON COLUMN cvm.models.is_live IS 'whether the published scores come from it';
+COMMENT ON COLUMN cvm.models.status IS 'candidate (fitted, not published), live, rejected (by the gate) or retired (was live)';
+COMMENT ON COLUMN cvm.models.reason IS 'why it has its status';
+COMMENT ON COLUMN cvm.models.validated IS 'whether its specification has passed a holdout: see cvm.validations';
+COMMENT ON COLUMN cvm.models.is_pinned IS 'whether recomputes use its parameters instead of fitting: cvm.promote, cvm.rollback, cvm.unpin';
+COMMENT ON COLUMN cvm.models.specification IS 'what was fitted: family, spend_family, period, time_unit, time_zone';
+COMMENT ON COLUMN cvm.models.source IS 'relation and columns of the purchases feed it was fitted on';
+COMMENT ON COLUMN cvm.models.fingerprint IS 'hash of the sufficient statistics it was fitted on: equal data, equal fingerprint, whatever the order of rows';
+COMMENT ON COLUMN cvm.models.extension_version IS 'version of the extension that fitted it';
+COMMENT ON COLUMN cvm.models.partner_id IS 'the other model of the pair';
+COMMENT ON COLUMN cvm.models.live_since IS 'when it first went live; NULL: never';
+COMMENT ON COLUMN cvm.models.retired_at IS 'when another one took its place';
 COMMENT ON COLUMN cvm.models.gradient_norm IS 'norm of the gradient in log parameters per customer at the end of the fit: 0 at a maximum';
 COMMENT ON COLUMN cvm.models.iterations IS 'evaluations of the likelihood';
 COMMENT ON COLUMN cvm.models.condition IS 'condition number of the observed information in log parameters';

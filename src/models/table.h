@@ -22,4 +22,7 @@ extern double cvm_table_customers(const cvm_table *table);	/* sum of weights */
 extern size_t cvm_table_rows(const cvm_table *table);	/* distinct rows after finish */
 extern const cvm_row *cvm_table_row(const cvm_table *table, size_t i);
 
+/* fingerprint.c: a hash of the rows of a finished table, whatever their order; weights are whole */
+extern void cvm_table_fingerprint(const cvm_table *table, uint64_t fingerprint[2]);
+
 #endif

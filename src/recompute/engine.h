@@ -55,9 +55,17 @@ typedef struct RecomputePlan
 	const cvm_family *purchase_family;
 	const cvm_family *spend_family;
 	bool		predictive_interval;
+	char	   *specification;	/* jsonb as text: family, spend_family, period, time_unit, time_zone */
+	char	   *source;			/* likewise: relation and columns of the feed */
+	double		drift_threshold;
+	int64		pinned_purchase_model;	/* 0: fit */
+	int64		pinned_spend_model;
 } RecomputePlan;
 
-/* reads cvm.recompute_plan(portfolio); owner and as_of must be set */
+/*
+ * reads cvm.recompute_plan(portfolio); owner and as_of must be set.  With
+ * plan->specification set, the plan of that one instead of the live one.
+ */
 extern void cvm_plan_load(RecomputePlan *plan);
 
 /* SPI with errors instead of return codes; SQL is a format for psprintf */
@@ -178,6 +186,33 @@ typedef struct CustomerValue
 	int			frequency_score;
 	int			monetary_score;
 } CustomerValue;
+
+/* recompute.c: all customers into the tables of the two kinds; counts repeat buyers without positive mean spend */
+extern void cvm_fill_tables(const RecomputePlan *plan, const Population *population, const cvm_env *env,
+							cvm_table **purchases, cvm_table **spend, int64 *spend_left_out);
+
+/* ---------- registry.c ---------- */
+
+/* a jsonb from its text */
+extern Datum cvm_jsonb(const char *text);
+/* what is wrong with a row of the table, which is then *at; NULL: it is in the family's domain */
+extern const char *cvm_first_misfit(const cvm_family *family, const cvm_table *table, const cvm_row **at);
+/* 32 hexadecimal digits */
+extern char *cvm_fingerprint_text(const cvm_table *table);
+/* the pair that scores are to come from: the pinned one, a refit, or the live one where the gate rejects the refit */
+extern void cvm_choose_models(const RecomputePlan *plan, int64 run_id, const cvm_table *purchases,
+							  const cvm_table *spend, const cvm_env *env, FittedPair *fit);
+/* marks the pair live and those before it retired, in the publishing transaction */
+extern void cvm_mark_live(const RecomputePlan *plan, const FittedPair *fit);
+
+/* ---------- drift.c ---------- */
+
+/* stores the distributions of a purchase model's inputs */
+extern void cvm_record_inputs(const RecomputePlan *plan, int64 model_id, const cvm_table *purchases, const cvm_table *spend);
+/* measures drift against a model fitted as of `fitted_as_of` on `fitted_purchases`; whether an input's is above the threshold */
+extern bool cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const double *theta,
+							  TimestampTz fitted_as_of, double fitted_purchases,
+							  const cvm_table *purchases, const cvm_table *spend);
 
 typedef struct Valuer Valuer;
 

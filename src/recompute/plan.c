@@ -83,6 +83,28 @@ float_column(const char *name)
 	return DatumGetFloat8(value);
 }
 
+/* 0 where it is NULL */
+static int64
+id_column(const char *name)
+{
+	bool		isnull;
+	Datum		value = column(name, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+/* A jsonb as text, in the context of the plan. */
+static char *
+jsonb_column(MemoryContext context, const char *name)
+{
+	bool		isnull;
+	Datum		value = column(name, &isnull);
+
+	if (isnull)
+		elog(ERROR, "column \"%s\" of cvm.recompute_plan is null", name);
+	return MemoryContextStrdup(context, DatumGetCString(DirectFunctionCall1(jsonb_out, value)));
+}
+
 /* An interval in time units; INFINITY where it is NULL. */
 static double
 units_column(const char *name, double unit_seconds)
@@ -116,12 +138,16 @@ void
 cvm_plan_load(RecomputePlan *plan)
 {
 	MemoryContext context = GetMemoryChunkContext(plan);
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(plan->portfolio)};
+	Oid			types[2] = {TEXTOID, JSONBOID};
+	Datum		values[2] = {
+		CStringGetTextDatum(plan->portfolio),
+		plan->specification ? cvm_jsonb(plan->specification) : (Datum) 0
+	};
 	bool		isnull;
 	Datum		value;
 
-	if (cvm_spi(SPI_OK_SELECT, "SELECT * FROM cvm.recompute_plan($1)", 1, types, values, NULL) != 1)
+	if (cvm_spi(SPI_OK_SELECT, "SELECT * FROM cvm.recompute_plan($1, $2)", 2, types, values,
+				plan->specification ? "  " : " n") != 1)
 		elog(ERROR, "cvm.recompute_plan returned no row for \"%s\"", plan->portfolio);
 
 	plan->output_schema = text_column(context, "output_schema");
@@ -141,5 +167,10 @@ cvm_plan_load(RecomputePlan *plan)
 	plan->spend_family = family_column("spend_family", CVM_SPEND);
 	value = column("predictive_interval", &isnull);
 	plan->predictive_interval = isnull || DatumGetBool(value);
+	plan->specification = jsonb_column(context, "specification");
+	plan->source = jsonb_column(context, "source");
+	plan->drift_threshold = float_column("drift_threshold");
+	plan->pinned_purchase_model = id_column("pinned_purchase_model_id");
+	plan->pinned_spend_model = id_column("pinned_spend_model_id");
 	SPI_freetuptable(SPI_tuptable);
 }

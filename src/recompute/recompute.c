@@ -290,20 +290,21 @@ step_summarise(Run *run)
 }
 
 /* Collapses all customers into the tables of the two families. */
-static void
-fill_tables(Run *run, const cvm_env *env, cvm_table **purchases, cvm_table **spend)
+void
+cvm_fill_tables(const RecomputePlan *plan, const Population *population, const cvm_env *env,
+				cvm_table **purchases, cvm_table **spend, int64 *spend_left_out)
 {
-	RecomputePlan *plan = run->plan;
 	char	   *record;
 	Size		size;
 	cvm_status	status = CVM_OK;
 
 	*purchases = cvm_table_new(CVM_PURCHASES, env);
 	*spend = cvm_table_new(CVM_SPEND, env);
+	*spend_left_out = 0;
 	if (*purchases == NULL || *spend == NULL)
 		status = CVM_NO_MEMORY;
-	cvm_spool_rewind(run->population->customers);
-	while (status == CVM_OK && (record = cvm_spool_next(run->population->customers, &size)) != NULL)
+	cvm_spool_rewind(population->customers);
+	while (status == CVM_OK && (record = cvm_spool_next(population->customers, &size)) != NULL)
 	{
 		const CustomerRecord *customer = (const CustomerRecord *) record;
 		cvm_row		row;
@@ -318,7 +319,7 @@ fill_tables(Run *run, const cvm_env *env, cvm_table **purchases, cvm_table **spe
 		if (row.mean_spend > 0)
 			status = cvm_table_add(*spend, &row);
 		else
-			run->fit->spend_left_out++;
+			(*spend_left_out)++;
 	}
 	if (status == CVM_OK)
 		status = cvm_table_finish(*purchases);
@@ -329,7 +330,7 @@ fill_tables(Run *run, const cvm_env *env, cvm_table **purchases, cvm_table **spe
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory"),
 				 errdetail("The distinct statistics of " INT64_FORMAT " customers do not fit.",
-						   run->population->n_customers)));
+						   population->n_customers)));
 }
 
 /* Why there is nothing to fit on, in the words of the portfolio. */
@@ -355,32 +356,6 @@ check_fittable(Run *run)
 				 errhint("See cvm.check; the last published result stays as it is.")));
 }
 
-static int64
-record_model(Run *run, const char *role, const cvm_family *family, const cvm_fit_result *fit)
-{
-	static const char *const rungs[] = {"full", "penalised", "simpler", "shrunk"};
-	CvmModel   *model = cvm_model_from_fit(family, fit, run->plan->unit_seconds);
-	Oid			types[10] = {TEXTOID, INT8OID, TEXTOID, TEXTOID, cvm_type_oid("model"), TIMESTAMPTZOID,
-	TEXTOID, FLOAT8OID, INT4OID, FLOAT8OID};
-	Datum		values[10] = {
-		CStringGetTextDatum(run->plan->portfolio), Int64GetDatum(run->run_id), CStringGetTextDatum(role),
-		CStringGetTextDatum(family->name), PointerGetDatum(model), TimestampTzGetDatum(run->plan->as_of),
-		CStringGetTextDatum(rungs[fit->rung]), Float8GetDatum(fit->gradient_norm),
-		Int32GetDatum(fit->iterations), Float8GetDatum(fit->condition)
-	};
-	bool		isnull;
-	int64		model_id;
-
-	cvm_spi(SPI_OK_INSERT_RETURNING,
-			"INSERT INTO cvm.fitted_model (portfolio, run_id, role, family, model, as_of, fitted_at,"
-			" rung, gradient_norm, iterations, condition)"
-			" VALUES ($1, $2, $3, $4, $5, $6, pg_catalog.clock_timestamp(), $7, $8, $9, $10) RETURNING model_id",
-			10, types, values, NULL);
-	model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_freetuptable(SPI_tuptable);
-	return model_id;
-}
-
 static void
 fit_models(Run *run)
 {
@@ -388,11 +363,7 @@ fit_models(Run *run)
 	cvm_table  *purchases;
 	cvm_table  *spend;
 
-	fill_tables(run, &env, &purchases, &spend);
-	cvm_progress(run->run_id, "fit", 1, 3);
-	cvm_fit_or_error(run->plan->purchase_family, purchases, &env, &run->fit->purchases);
-	cvm_table_free(purchases);
-	cvm_progress(run->run_id, "fit", 2, 3);
+	cvm_fill_tables(run->plan, run->population, &env, &purchases, &spend, &run->fit->spend_left_out);
 	if (cvm_table_customers(spend) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),
@@ -400,7 +371,8 @@ fit_models(Run *run)
 				 errdetail("There are " INT64_FORMAT " repeat buyers; a spend model learns from the money of their repeat periods.",
 						   run->population->n_repeaters),
 				 errhint("Check the column mapped as amount: refunds are negative, purchases positive.")));
-	cvm_fit_or_error(run->plan->spend_family, spend, &env, &run->fit->spend);
+	cvm_choose_models(run->plan, run->run_id, purchases, spend, &env, run->fit);
+	cvm_table_free(purchases);
 	cvm_table_free(spend);
 }
 
@@ -415,8 +387,6 @@ step_fit(Run *run)
 	cvm_progress(run->run_id, run->phase = "fit", 0, 3);
 	check_fittable(run);
 	fit_models(run);
-	run->fit->purchase_model_id = record_model(run, "purchases", run->plan->purchase_family, &run->fit->purchases);
-	run->fit->spend_model_id = record_model(run, "spend", run->plan->spend_family, &run->fit->spend);
 	values[0] = Int64GetDatum(run->run_id);
 	values[1] = Int64GetDatum(run->fit->purchase_model_id);
 	values[2] = Int64GetDatum(run->fit->spend_model_id);
@@ -441,6 +411,7 @@ step_publish(Run *run)
 {
 	run->phase = "publish";
 	cvm_publish(run->plan, run->run_id, run->population, run->fit, run->sums, run->n_sums);
+	cvm_mark_live(run->plan, run->fit);
 }
 
 /*

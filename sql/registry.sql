@@ -1,0 +1,174 @@
+-- registry: which specification and which parameters the next recompute takes (src/recompute/registry.c)
+--
+-- A specification is a family, a spend family, a period, a time unit and a time zone; the
+-- gate (cvm.validate) compares specifications, never parameter vectors.  A refit of the
+-- live specification goes live by itself unless it fails the checks of registry.c.  A
+-- pinned model is one whose very parameters are used: nothing is fitted while it is.
+
+CREATE TABLE cvm.promotion (
+    portfolio text PRIMARY KEY REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    specification jsonb,
+    base jsonb,
+    validation_id bigint,
+    purchase_model_id bigint,
+    spend_model_id bigint,
+    decided_by text NOT NULL DEFAULT current_user,
+    decided_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CHECK ((purchase_model_id IS NULL) = (spend_model_id IS NULL))
+);
+COMMENT ON TABLE cvm.promotion IS 'What the gate (cvm.validate) or somebody (cvm.promote, cvm.rollback) has decided for a portfolio, from the next recompute on.';
+COMMENT ON COLUMN cvm.promotion.portfolio IS 'portfolio';
+COMMENT ON COLUMN cvm.promotion.specification IS 'specification the gate has promoted; NULL: that of the options';
+COMMENT ON COLUMN cvm.promotion.base IS 'options under which it was promoted; where they have changed since, it does not hold any more';
+COMMENT ON COLUMN cvm.promotion.validation_id IS 'validation that promoted it';
+COMMENT ON COLUMN cvm.promotion.purchase_model_id IS 'pinned purchase model: its parameters are used, nothing is fitted; NULL: refits go live';
+COMMENT ON COLUMN cvm.promotion.spend_model_id IS 'pinned spend model, its partner';
+COMMENT ON COLUMN cvm.promotion.decided_by IS 'role that ran the validation, or that pinned';
+COMMENT ON COLUMN cvm.promotion.decided_at IS 'when it was decided';
+
+SELECT pg_catalog.pg_extension_config_dump('cvm.promotion', '');
+GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.promotion TO PUBLIC;
+ALTER TABLE cvm.promotion ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON cvm.promotion USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
+CREATE POLICY reader ON cvm.promotion FOR SELECT USING (cvm.may_read(portfolio));
+COMMENT ON POLICY owner ON cvm.promotion IS 'Members of the owner decide what goes live.';
+COMMENT ON POLICY reader ON cvm.promotion IS 'Readers of the output schema and pg_monitor see it.';
+
+-- ---------- specifications ----------
+
+CREATE FUNCTION cvm.option_specification(options jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+BEGIN
+    RETURN jsonb_build_object('family', cvm.option_family(options, 'purchases', 'bg/nbd'),
+                              'spend_family', cvm.option_family(options, 'spend', 'gamma-gamma'),
+                              'period', cvm.option_interval(options, 'period', '1 day'),
+                              'time_unit', cvm.option_interval(options, 'time_unit', '7 days'),
+                              'time_zone', cvm.option_text(options, 'time_zone', 'UTC'));
+END $$;
+COMMENT ON FUNCTION cvm.option_specification(jsonb) IS 'The specification that a portfolio''s options say: of several purchase families the first.';
+
+-- What a promotion holds for.
+CREATE FUNCTION cvm.promotion_base(options jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+RETURN cvm.option_specification(options) || pg_catalog.jsonb_build_object('families', options -> 'families');
+COMMENT ON FUNCTION cvm.promotion_base(jsonb) IS 'The options that a promoted specification depends on.';
+
+CREATE FUNCTION cvm.live_specification(portfolio text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    options jsonb := (cvm.own_portfolio(portfolio)).options;
+    decided cvm.promotion;
+    result jsonb;
+BEGIN
+    SELECT p.* INTO decided FROM cvm.promotion p WHERE p.portfolio = live_specification.portfolio;
+    IF decided.purchase_model_id IS NOT NULL THEN
+        SELECT m.specification INTO result FROM cvm.fitted_model m
+        WHERE m.model_id = decided.purchase_model_id AND m.portfolio = live_specification.portfolio AND m.role = 'purchases';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+                MESSAGE = format('the pinned model %s is no purchase model of portfolio "%s"', decided.purchase_model_id, portfolio),
+                HINT = 'cvm.unpin lets refits go live again, cvm.promote pins another model; cvm.models lists them.';
+        END IF;
+        RETURN result;
+    END IF;
+    IF decided.specification IS NOT NULL AND decided.base = cvm.promotion_base(options) THEN
+        RETURN decided.specification;
+    END IF;
+    RETURN cvm.option_specification(options);
+END $$;
+COMMENT ON FUNCTION cvm.live_specification(text) IS 'The specification that the next recompute takes: of the pinned model, else what the gate has promoted under the present options, else what the options say. 42704 unknown portfolio or a pinned model that is not its own, 42501 not permitted.';
+
+-- A candidate that somebody names, completed from the options and checked as they are.
+CREATE FUNCTION cvm.complete_specification(options jsonb, given jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unknown text;
+    merged jsonb;
+BEGIN
+    IF jsonb_typeof(given) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a specification can not be %s', given),
+            HINT = 'It is an object such as {"family": "bg/nbd", "period": "7 days"}.';
+    END IF;
+    SELECT k INTO unknown FROM jsonb_object_keys(given) AS k
+    WHERE k NOT IN ('family', 'spend_family', 'period', 'time_unit', 'time_zone') ORDER BY k LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a specification has no "%s"', unknown),
+            HINT = 'Known: family, spend_family, period, time_unit, time_zone.';
+    END IF;
+    merged := (options - 'families') || (given - 'family' - 'spend_family')
+        || jsonb_build_object('families', jsonb_build_array(
+               coalesce(given ->> 'family', cvm.option_family(options, 'purchases', 'bg/nbd')),
+               coalesce(given ->> 'spend_family', cvm.option_family(options, 'spend', 'gamma-gamma'))));
+    PERFORM cvm.check_options(merged);
+    IF given ->> 'family' IS NOT NULL AND NOT EXISTS (SELECT FROM cvm.families f WHERE f.family = given ->> 'family' AND f.kind = 'purchases') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('"%s" is not a family of purchase models', given ->> 'family'),
+            HINT = 'See the view cvm.families.';
+    END IF;
+    RETURN cvm.option_specification(merged);
+END $$;
+COMMENT ON FUNCTION cvm.complete_specification(jsonb, jsonb) IS 'A specification with what it leaves out taken from the options; 22023 if it is not one.';
+
+-- ---------- promote, roll back, unpin ----------
+
+CREATE FUNCTION cvm.promote(model_id bigint) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    chosen cvm.fitted_model;
+    pair bigint[];
+BEGIN
+    SELECT m.* INTO chosen FROM cvm.fitted_model m WHERE m.model_id = promote.model_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = CASE WHEN model_id IS NULL THEN 'model_id must not be null' ELSE format('model %s does not exist', model_id) END,
+            HINT = 'The view cvm.models lists those you may use.';
+    END IF;
+    PERFORM cvm.own_portfolio(chosen.portfolio);
+    pair := CASE chosen.role WHEN 'purchases' THEN ARRAY[chosen.model_id, chosen.partner_id] ELSE ARRAY[chosen.partner_id, chosen.model_id] END;
+    IF pair[1] IS NULL OR pair[2] IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('model %s has no partner to be published with', model_id),
+            DETAIL = 'A purchase and a spend model are published together.';
+    END IF;
+    INSERT INTO cvm.promotion AS p (portfolio, purchase_model_id, spend_model_id) VALUES (chosen.portfolio, pair[1], pair[2])
+    ON CONFLICT ON CONSTRAINT promotion_pkey DO UPDATE
+    SET purchase_model_id = excluded.purchase_model_id, spend_model_id = excluded.spend_model_id,
+        decided_by = current_user, decided_at = now();
+    RETURN pair[1];
+END $$;
+COMMENT ON FUNCTION cvm.promote(bigint) IS
+'Pins a model and its partner: from the next recompute on scores come from their parameters and nothing is fitted, until another is promoted or cvm.unpin lets refits go live again. At once: CALL cvm.recompute(portfolio) after it. Returns the number of the purchase model. 42704 unknown model, 42501 not permitted. The recompute raises 55000 if the data does not fit the family any more; the last published result stays.';
+
+CREATE FUNCTION cvm.rollback(portfolio text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present bigint;
+    previous bigint;
+BEGIN
+    PERFORM cvm.own_portfolio(portfolio);
+    present := coalesce((SELECT p.purchase_model_id FROM cvm.promotion p WHERE p.portfolio = rollback.portfolio),
+                        (SELECT max(m.model_id) FROM cvm.fitted_model m
+                         WHERE m.portfolio = rollback.portfolio AND m.role = 'purchases' AND m.status = 'live'));
+    SELECT max(m.model_id) INTO previous FROM cvm.fitted_model m
+    WHERE m.portfolio = rollback.portfolio AND m.role = 'purchases' AND m.live_since IS NOT NULL AND m.model_id < present;
+    IF previous IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('portfolio "%s" has no earlier model to go back to', portfolio),
+            HINT = 'Only models that have been live count: see cvm.models.';
+    END IF;
+    RETURN cvm.promote(previous);
+END $$;
+COMMENT ON FUNCTION cvm.rollback(text) IS
+'Pins the model that was live before the present one, as cvm.promote does; called again, the one before that. Returns its number. After CALL cvm.recompute(portfolio, as_of) with the as_of of then, on the data of then, every score is what it was. 42704 unknown portfolio, 42501 not permitted, 55000 no earlier model.';
+
+CREATE FUNCTION cvm.unpin(portfolio text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cvm.own_portfolio(portfolio);
+    UPDATE cvm.promotion p SET purchase_model_id = NULL, spend_model_id = NULL, decided_by = current_user, decided_at = now()
+    WHERE p.portfolio = unpin.portfolio AND p.purchase_model_id IS NOT NULL;
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION cvm.unpin(text) IS 'Ends what cvm.promote or cvm.rollback began: refits go live again. False if no model was pinned. 42704 unknown portfolio, 42501 not permitted.';
