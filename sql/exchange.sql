@@ -60,8 +60,8 @@ END $$;
 COMMENT ON FUNCTION cvm.export_model(cvm.model, text) IS
 'Parameters of a model in the names of another library (lifetimes, CLVTools or PyMC-Marketing), with the name of its model and, of a purchase model, the time unit of the parameters. Nothing is lost but what only a fit knows (log-likelihood, covariance). 22023 unknown style, 0A000 the library has no such family.';
 
-CREATE FUNCTION cvm.import_model(parameters jsonb, style text, unit interval DEFAULT NULL) RETURNS cvm.model
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION cvm.import_model(parameters jsonb, style text, unit interval) RETURNS cvm.model
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted text := cvm.check_style(style);
     given jsonb;
@@ -97,13 +97,33 @@ BEGIN
     END IF;
     RETURN cvm.model_of_parameters(names.family,
         (SELECT array_agg((given ->> p.theirs)::float8 ORDER BY p.position) FROM unnest(names.ours, names.theirs) WITH ORDINALITY AS p(ours, theirs, position)),
-        coalesce(unit, (parameters ->> 'time_unit')::interval, interval '7 days'));
+        unit);
 END $$;
 COMMENT ON FUNCTION cvm.import_model(jsonb, text, interval) IS
-'A model from the parameters that another library (lifetimes, CLVTools or PyMC-Marketing) fitted, by its names: {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}. "model" names the library''s model where letters are shared (BetaGeoFitter or ModifiedBetaGeoFitter); without it the first of them is meant. unit: the time unit of the data it was fitted on, else "time_unit" of the object, else a week; of no meaning for spend and retention. Names beginning log. (CLVTools) are logarithms. 22023 unknown style, model, parameter or what is not a number; 22003 parameters that are not positive and finite.';
+'A model from the parameters that another library (lifetimes, CLVTools or PyMC-Marketing) fitted, by its names: {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}. "model" names the library''s model where letters are shared (BetaGeoFitter or ModifiedBetaGeoFitter); without it the first of them is meant. unit: the time unit of the data it was fitted on, of no meaning for spend and retention. Names beginning log. (CLVTools) are logarithms. 22023 unknown style, model, parameter or what is not a number; 22003 parameters that are not positive and finite.';
+
+CREATE FUNCTION cvm.import_model(parameters jsonb, style text) RETURNS cvm.model
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+DECLARE
+    unit interval;
+BEGIN
+    IF parameters ? 'time_unit' THEN
+        BEGIN
+            unit := (parameters ->> 'time_unit')::interval;
+        EXCEPTION WHEN data_exception THEN
+            unit := NULL;
+        END;
+        IF unit IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('time_unit can not be %s', parameters -> 'time_unit'), HINT = 'It is an interval as a string, such as "7 days".';
+        END IF;
+    END IF;
+    RETURN cvm.import_model(parameters, style, coalesce(unit, interval '7 days'));
+END $$;
+COMMENT ON FUNCTION cvm.import_model(jsonb, text) IS 'The same with the time unit that the object names as "time_unit" (cvm.export_model writes it), else a week. Errors likewise, 22023 for a time_unit that is no interval.';
 
 CREATE FUNCTION cvm.model_of_parameters(family text, parameters float8[], unit interval) RETURNS cvm.model
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
     known record;
 BEGIN

@@ -166,7 +166,7 @@ COMMENT ON FUNCTION cvm.candidate_families(jsonb) IS 'Purchase families that the
 -- ---------- what is found ----------
 
 CREATE FUNCTION cvm.record_validation(validation_id bigint, "position" integer, portfolio text, kind text, name text,
-    specification jsonb, was_live boolean, model cvm.model, spend_model cvm.model, method text, fingerprint text,
+    specification jsonb, was_live boolean, model text, spend_model text, method text, fingerprint text,
     calibrated_to timestamptz, as_of timestamptz, holdout_periods integer, reason text,
     predicted float8[], actual float8[], predicted_spend float8[], actual_spend float8[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -174,7 +174,7 @@ BEGIN
     INSERT INTO cvm.validation
     SELECT record_validation.validation_id, record_validation.position, record_validation.portfolio, record_validation.kind,
            record_validation.name, record_validation.specification, record_validation.was_live,
-           record_validation.model, record_validation.spend_model, record_validation.method, record_validation.fingerprint,
+           record_validation.model::cvm.model, record_validation.spend_model::cvm.model, record_validation.method, record_validation.fingerprint,
            record_validation.calibrated_to, record_validation.as_of, record_validation.holdout_periods, cardinality(record_validation.actual),
            p.*, s.*, NULL, NULL, record_validation.reason, clock_timestamp(),
            (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'cvm')
@@ -197,7 +197,7 @@ BEGIN
     FROM cvm.calibration(record_validation.actual_spend, record_validation.predicted_spend) c
     WHERE record_validation.predicted_spend IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION cvm.record_validation(bigint, integer, text, text, text, jsonb, boolean, cvm.model, cvm.model, text, text, timestamptz, timestamptz, integer, text, float8[], float8[], float8[], float8[]) IS
+COMMENT ON FUNCTION cvm.record_validation(bigint, integer, text, text, text, jsonb, boolean, text, text, text, text, timestamptz, timestamptz, integer, text, float8[], float8[], float8[], float8[]) IS
 'Records one row of a validation: measures predictions against actual values, both in one order of customers; called by cvm.validate.';
 
 -- ---------- the gate ----------

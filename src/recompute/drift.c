@@ -246,7 +246,7 @@ measure_tracking(const RecomputePlan *plan, int64 run_id, int64 model_id, double
 			isnan(expected) ? "    nn " : NULL);
 }
 
-bool
+int
 cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const double *theta,
 				  TimestampTz fitted_as_of, double fitted_purchases,
 				  const cvm_table *purchases, const cvm_table *spend)
@@ -254,11 +254,11 @@ cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const
 	int64		periods = (int64) plan->as_of_period - cvm_period_of(&plan->calendar, fitted_as_of);
 	double		elapsed = Max(periods, 0) * (double) plan->calendar.period / plan->unit_seconds;
 	double		expected = periods < 0 ? NAN : expected_since(plan->purchase_family, theta, elapsed, purchases);
-	bool		drifted = false;
+	int			drifted = 0;
 
 	for (Input input = 0; input < N_INPUTS; input++)
 		if (measure_input(plan, run_id, model_id, input, table_of(input, purchases, spend)))
-			drifted = true;
+			drifted |= input == INPUT_SPAN || input == INPUT_AGE ? CVM_DRIFT_AGEING : CVM_DRIFT_STEADY;
 	measure_tracking(plan, run_id, model_id, expected, cvm_table_cells(purchases)->purchases - fitted_purchases);
 	return drifted;
 }

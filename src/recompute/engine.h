@@ -209,8 +209,11 @@ extern void cvm_mark_live(const RecomputePlan *plan, const FittedPair *fit);
 
 /* stores the distributions of a purchase model's inputs */
 extern void cvm_record_inputs(const RecomputePlan *plan, int64 model_id, const cvm_table *purchases, const cvm_table *spend);
-/* measures drift against a model fitted as of `fitted_as_of` on `fitted_purchases`; whether an input's is above the threshold */
-extern bool cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const double *theta,
+/* which inputs are above the threshold: those that grow with the customers' age, and those that hardly do */
+#define CVM_DRIFT_AGEING 0x01	/* span, age */
+#define CVM_DRIFT_STEADY 0x02	/* repeat periods, mean spend */
+/* measures drift against a model fitted as of `fitted_as_of` on `fitted_purchases`; returns CVM_DRIFT_... flags */
+extern int	cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const double *theta,
 							  TimestampTz fitted_as_of, double fitted_purchases,
 							  const cvm_table *purchases, const cvm_table *spend);
 

@@ -12,7 +12,9 @@
  *	  drift		   an input's distribution has changed by more than the option
  *				   drift_threshold (and more than chance explains) in so short a
  *				   time that it can not have been growing older: a feed half
- *				   loaded, or in another currency
+ *				   loaded, or in another currency.  Short is 10 % of the mean age
+ *				   for the numbers of purchases and the mean spend, 1 % for spans
+ *				   and ages, of which a month can shift every decile
  *
  * Then the scores come from the live pair, and the rejected one stays in the
  * registry with the reason, to be promoted by hand.  Another specification (by
@@ -35,7 +37,8 @@
 #include "worker/shared.h"
 
 #define GRADIENT_LIMIT 1e-3		/* per customer, in log parameters: a maximum has 1e-8 */
-#define SUDDEN 0.1				/* share of the mean age within which a drift is not ageing */
+#define SUDDEN 0.1				/* share of the mean age within which a drift is not growing older */
+#define SUDDEN_AGEING 0.01		/* ... of spans and ages */
 
 /* The model that scores come from until this run publishes. */
 typedef struct LiveModel
@@ -234,18 +237,20 @@ check_domain(const cvm_family *family, const cvm_table *table)
 
 /* ---------- the gate of refits ---------- */
 
-/* Too short a time for customers to have grown older to speak of. */
+/* Drift in too short a time for customers to have grown older to speak of. */
 static bool
-is_sudden(const RecomputePlan *plan, const LiveModel *live, const cvm_table *purchases)
+is_sudden(const RecomputePlan *plan, const LiveModel *live, const cvm_table *purchases, int drifted)
 {
 	double		units = fabs((double) (plan->as_of - live->as_of)) / 1e6 / plan->unit_seconds;
+	double		mean_age = cvm_table_cells(purchases)->mean_age;
 
-	return units <= SUDDEN * cvm_table_cells(purchases)->mean_age;
+	return ((drifted & CVM_DRIFT_STEADY) && units <= SUDDEN * mean_age) ||
+		((drifted & CVM_DRIFT_AGEING) && units <= SUDDEN_AGEING * mean_age);
 }
 
 /* Why a refit may not go live; NULL if it may. */
 static const char *
-objection(const RecomputePlan *plan, const LiveModel *live, const FittedPair *fit, const cvm_table *purchases, bool drifted)
+objection(const RecomputePlan *plan, const LiveModel *live, const FittedPair *fit, const cvm_table *purchases, int drifted)
 {
 	cvm_rung	rung = Max(fit->purchases.rung, fit->spend.rung);
 	double		gradient = Max(fit->purchases.gradient_norm, fit->spend.gradient_norm);
@@ -254,7 +259,7 @@ objection(const RecomputePlan *plan, const LiveModel *live, const FittedPair *fi
 		return psprintf("convergence: the fit ended on the rung %s, that of the live model is full", rungs[rung]);
 	if (!(gradient <= GRADIENT_LIMIT))
 		return psprintf("convergence: the gradient is %.3g per customer at the end of the fit", gradient);
-	if (drifted && is_sudden(plan, live, purchases))
+	if (is_sudden(plan, live, purchases, drifted))
 		return "drift: the inputs have changed suddenly since the live model was fitted, see cvm.drift";
 	return NULL;
 }
@@ -280,14 +285,14 @@ reject_pair(const RecomputePlan *plan, const FittedPair *fit, const LiveModel *l
 
 /* ---------- the step ---------- */
 
-static bool
+static int
 measure_drift(const RecomputePlan *plan, int64 run_id, const LiveModel *live,
 			  const cvm_table *purchases, const cvm_table *spend)
 {
 	FittedPair	fitted;
 
 	if (!live->comparable)
-		return false;
+		return 0;
 	load_pair(plan, live->purchase_model_id, live->spend_model_id, &fitted);
 	return cvm_measure_drift(plan, run_id, live->purchase_model_id, fitted.purchases.theta,
 							 live->as_of, live->purchases, purchases, spend);
@@ -298,7 +303,7 @@ fit_and_judge(const RecomputePlan *plan, int64 run_id, const LiveModel *live, co
 			  const cvm_table *spend, const cvm_env *env, FittedPair *fit)
 {
 	const char *reason;
-	bool		drifted;
+	int			drifted;
 
 	check_domain(plan->purchase_family, purchases);
 	check_domain(plan->spend_family, spend);

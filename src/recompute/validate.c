@@ -28,6 +28,7 @@
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -503,14 +504,24 @@ outcome_array(const Validation *v, bool spend)
 	return array;
 }
 
+/* A model's lossless text form. */
+static Datum
+model_text(CvmModel *model)
+{
+	Oid			output;
+	bool		varlena;
+
+	getTypeOutputInfo(cvm_type_oid("model"), &output, &varlena);
+	return CStringGetTextDatum(OidOutputFunctionCall(output, PointerGetDatum(model)));
+}
+
 /* A row of cvm.validation; candidate is NULL for a baseline. */
 static void
 record(Validation *v, int position, const char *name, const Candidate *candidate,
 	   const double *purchases, const double *spend, Datum actual, Datum actual_spend)
 {
 	static const char *const rungs[] = {"full", "penalised", "simpler", "shrunk"};
-	Oid			model = cvm_type_oid("model");
-	Oid			types[19] = {INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, model, model, TEXTOID, TEXTOID,
+	Oid			types[19] = {INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 		TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID};
 	char		nulls[20] = "                   ";
 	bool		fitted = candidate && candidate->model;
@@ -521,8 +532,8 @@ record(Validation *v, int position, const char *name, const Candidate *candidate
 		CStringGetTextDatum(candidate ? "model" : "baseline"), CStringGetTextDatum(name),
 		candidate ? cvm_jsonb(candidate->plan->specification) : (Datum) 0,
 		BoolGetDatum(candidate && candidate->was_live),
-		fitted ? PointerGetDatum(candidate->model) : (Datum) 0,
-		has_spend ? PointerGetDatum(candidate->spend_model) : (Datum) 0,
+		fitted ? model_text(candidate->model) : (Datum) 0,
+		has_spend ? model_text(candidate->spend_model) : (Datum) 0,
 		fitted ? CStringGetTextDatum(rungs[candidate->rung]) : (Datum) 0,
 		fitted ? CStringGetTextDatum(candidate->fingerprint) : (Datum) 0,
 		TimestampTzGetDatum(v->plan->as_of), TimestampTzGetDatum(v->as_of), Int32GetDatum(v->holdout_periods),
