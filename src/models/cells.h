@@ -60,6 +60,9 @@ typedef struct cvm_cells
 
 extern const cvm_cells *cvm_table_cells(const cvm_table *table);
 
+/* Where kernels take the memory of one evaluation from. */
+extern const cvm_env *cvm_table_env(const cvm_table *table);
+
 /* Kernels ask every some ten thousand rows. */
 extern bool cvm_table_cancelled(const cvm_table *table);
 

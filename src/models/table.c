@@ -476,6 +476,12 @@ cvm_table_cells(const cvm_table *table)
 	return &table->cells;
 }
 
+const cvm_env *
+cvm_table_env(const cvm_table *table)
+{
+	return &table->env;
+}
+
 bool
 cvm_table_cancelled(const cvm_table *table)
 {
