@@ -15,8 +15,9 @@
  * interpolated once per distinct span and age; a customer costs one exponential.
  * That difference cancels only where D(age) dominates both.
  *
- * Panels of a table: Chebyshev interpolation on 16 points, within which D changes
- * by a factor of e^2.5 at most, which leaves an error of 1e-16.
+ * Panels of a table: Chebyshev interpolation on 16 points.  Within one, D changes
+ * by a factor of e^DROP at most, which leaves an error of (DROP / 4)^16 / 16! = 6e-15;
+ * the singularities, pi away in v, leave less.
  */
 #include "math/quadrature.h"
 #include "math/special.h"
@@ -37,6 +38,8 @@ enum
 #define ALL 16					/* and second ones (and one left empty, for speed) */
 #define NODES 16
 #define PANELS 128
+#define WIDEST 1.2
+#define DROP 3.5
 #define WORTH 4					/* rows for which a panel pays */
 #define POLL_ROWS 512			/* of those that are integrated one by one */
 
@@ -90,7 +93,9 @@ typedef struct work
 	size_t		n_touched;
 	panel	   *panels;
 	int			n_panels;
-	bool		ready;			/* the two matrices are filled */
+	panel	   *latest;			/* asked for */
+	bool		ready;			/* the nodes and the two matrices are filled */
+	double		node[NODES];	/* cos(pi k / 15): from right to left */
 	double		to_end[NODES][NODES];	/* [j][k]: int_(u_k)^1 of the j-th Lagrange polynomial */
 	double		transform[NODES][NODES];	/* [k][m]: values to coefficients */
 	double		value;
@@ -152,10 +157,15 @@ static double
 derive_density(const work *w, double v, double reference, double *out)
 {
 	double		y = w->least * expm1(v);
-	instant		at = instant_at(w->theta, y);
+	double		alpha = w->theta[ALPHA];
+	double		beta = w->theta[BETA];
+	instant		at = {
+		alpha <= beta ? v : log1p(y / alpha), alpha <= beta ? log1p(y / beta) : v,
+		alpha / (alpha + y), beta / (beta + y)
+	};
 	double		d = exp(log_d(w, &at) - reference);
 
-	derive(w, &at, 1, d * w->theta[S] * (w->least + y) / (w->theta[BETA] + y), out);
+	derive(w, &at, 1, d * w->theta[S] * (w->least + y) / (beta + y), out);
 	return d;
 }
 
@@ -179,6 +189,7 @@ prepare_matrices(work *w)
 	{
 		double		integral[NODES];	/* int_(u_k)^1 T_m */
 
+		w->node[k] = cosine[k];
 		integral[0] = 1 - cosine[k];
 		integral[1] = 0.5 * (1 - cosine[k] * cosine[k]);
 		for (int m = 2; m < NODES; m++)
@@ -194,18 +205,19 @@ prepare_matrices(work *w)
 	w->ready = true;
 }
 
-/* out[k] += matrix[j][k] * in[j], for all functions at once */
+/* out[k] = sum_j matrix[j][k] in[j], for all functions at once */
 static void
 apply(const double matrix[NODES][NODES], double in[NODES][ALL], double out[NODES][ALL])
 {
 	for (int k = 0; k < NODES; k++)
-		for (int j = 0; j < NODES; j++)
-		{
-			double		by = matrix[j][k];
+	{
+		double		sum[ALL] = {0};
 
+		for (int j = 0; j < NODES; j++)
 			for (int c = 0; c < ALL; c++)
-				out[k][c] += by * in[j][c];
-		}
+				sum[c] += matrix[j][k] * in[j][c];
+		memcpy(out[k], sum, sizeof(sum));
+	}
 }
 
 /* F / D on a panel; `tail` is that at its right end, and becomes that at its left. */
@@ -217,19 +229,14 @@ fill_panel(const work *w, panel *p, double *tail)
 	double		reference = log_d(w, &at);
 	double		d[NODES];
 	double		density[NODES][ALL];
-	double		value[NODES][ALL] = {{0}};
+	double		value[NODES][ALL];
 
 	for (int k = 0; k < NODES; k++)
-	{
-		double		u = cos(M_PI * k / (NODES - 1));
-
-		d[k] = derive_density(w, p->from + half * (1 + u), reference, density[k]);
-	}
+		d[k] = derive_density(w, p->from + half * (1 + w->node[k]), reference, density[k]);
 	apply(w->to_end, density, value);
 	for (int k = 0; k < NODES; k++)
 		for (int c = 0; c < ALL; c++)
 			value[k][c] = (half * value[k][c] + tail[c] * d[0]) / d[k];
-	memset(p->coefficient, 0, sizeof(p->coefficient));
 	memset(p->weight, 0, sizeof(p->weight));
 	apply(w->transform, value, p->coefficient);
 	memcpy(tail, value[NODES - 1], sizeof(value[0]));
@@ -254,7 +261,7 @@ tabulate(work *w, double from, double to, size_t rows)
 	w->n_panels = 0;
 	for (double v = from; v < to; v = w->panels[w->n_panels++].to)
 	{
-		double		width = cvm_race_panel(&w->race, v, 1, 2.5);
+		double		width = cvm_race_panel(&w->race, v, WIDEST, DROP);
 
 		if (w->n_panels == PANELS || (size_t) (w->n_panels + 1) * WORTH > rows)
 			return false;
@@ -263,6 +270,7 @@ tabulate(work *w, double from, double to, size_t rows)
 	}
 	if (w->n_panels == 0)
 		return false;
+	w->latest = w->panels;
 	if (!w->ready)
 		prepare_matrices(w);
 	for (int i = w->n_panels; i-- > 0;)
@@ -270,66 +278,85 @@ tabulate(work *w, double from, double to, size_t rows)
 	return true;
 }
 
-/* The panel of v, and the polynomials there. */
-static panel *
-locate(const work *w, double v, double *polynomial)
+/* Where a span or an age lies in the table. */
+typedef struct spot
 {
-	int			low = 0;
-	int			high = w->n_panels - 1;
-	double		u;
+	panel	   *panel;
+	double		polynomial[NODES];	/* Chebyshev polynomials there */
+} spot;
 
-	while (low < high)
+/*
+ * Spans and ages come nearly in order, so that the panel is the latest or next to
+ * it.  T_(m + 4) = 2 T_4 T_m - T_|m - 4| makes four chains that do not wait for one
+ * another.
+ */
+static void
+locate(work *w, double v, spot *at)
+{
+	double	   *t = at->polynomial;
+	panel	   *p = w->latest;
+
+	while (v > p->to && p < w->panels + w->n_panels - 1)
+		p++;
+	while (v < p->from && p > w->panels)
+		p--;
+	at->panel = w->latest = p;
+	t[0] = 1;
+	t[1] = 2 * (v - p->from) / (p->to - p->from) - 1;
+	t[2] = 2 * t[1] * t[1] - 1;
+	t[3] = t[1] * (2 * t[2] - 1);
+	t[4] = 2 * t[2] * t[2] - 1;
+	for (int m = 5; m < NODES; m++)
+		t[m] = 2 * t[4] * t[m - 4] - t[m < 8 ? 8 - m : m - 8];
+}
+
+/* F / D and its first derivatives */
+static void
+interpolate(const spot *at, double *tail)
+{
+	const double (*by)[ALL] = (const double (*)[ALL]) at->panel->coefficient;
+	const double *t = at->polynomial;
+	double		sum0 = 0,
+				sum1 = 0,
+				sum2 = 0,
+				sum3 = 0,
+				sum4 = 0;
+
+	for (int m = 0; m < NODES; m++)
 	{
-		int			middle = (low + high) / 2;
-
-		if (v > w->panels[middle].to)
-			low = middle + 1;
-		else
-			high = middle;
+		sum0 += t[m] * by[m][0];
+		sum1 += t[m] * by[m][1];
+		sum2 += t[m] * by[m][2];
+		sum3 += t[m] * by[m][3];
+		sum4 += t[m] * by[m][4];
 	}
-	u = 2 * (v - w->panels[low].from) / (w->panels[low].to - w->panels[low].from) - 1;
-	polynomial[0] = 1;
-	polynomial[1] = u;
-	for (int m = 2; m < NODES; m++)
-		polynomial[m] = 2 * u * polynomial[m - 1] - polynomial[m - 2];
-	return &w->panels[low];
+	tail[0] = sum0;
+	tail[1] = sum1;
+	tail[2] = sum2;
+	tail[3] = sum3;
+	tail[4] = sum4;
 }
 
-/* F / D and its first derivatives at v */
+/* So much of the second derivatives of F / D is wanted there. */
 static void
-interpolate(const work *w, double v, double *tail)
+demand(const spot *at, double weight)
 {
-	double		polynomial[NODES];
-	const panel *p = locate(w, v, polynomial);
-
-	for (int c = 0; c < FIRST; c++)
-		tail[c] = 0;
 	for (int m = 0; m < NODES; m++)
-		for (int c = 0; c < FIRST; c++)
-			tail[c] += polynomial[m] * p->coefficient[m][c];
-}
-
-/* So much of the second derivatives of F / D at v is wanted. */
-static void
-demand(const work *w, double v, double weight)
-{
-	double		polynomial[NODES];
-	panel	   *p = locate(w, v, polynomial);
-
-	for (int m = 0; m < NODES; m++)
-		p->weight[m] += weight * polynomial[m];
+		at->panel->weight[m] += weight * at->polynomial[m];
 }
 
 static span_slot *
 touch_span(work *w, uint32_t id, size_t group)
 {
 	span_slot  *slot = &w->slot[id];
+	spot		at;
 
 	if (slot->group == group + 1)
 		return slot;
 	slot->group = group + 1;
 	slot->log_d = log_d(w, &w->at_span[id]);
-	interpolate(w, v_of(w, &w->at_span[id]), slot->tail);
+	locate(w, v_of(w, &w->at_span[id]), &at);
+	interpolate(&at, slot->tail);
 	slot->q = slot->qq = 0;
 	w->touched[w->n_touched++] = id;
 	return slot;
@@ -394,12 +421,14 @@ sum_age(work *w, size_t g, size_t first, size_t end)
 	double		tail[FIRST];
 	double		d[ALL];
 	double		a[N_PARAMS];
+	spot		here;
 	age_sums	s;
 
-	interpolate(w, v_of(w, at), tail);
+	locate(w, v_of(w, at), &here);
+	interpolate(&here, tail);
 	sum_rows(w, g, first, end, log_d(w, at), 1 - tail[0], &s);
 	derive(w, at, 0, 1, d);
-	demand(w, v_of(w, at), -s.p);
+	demand(&here, -s.p);
 	for (int i = 0; i < N_PARAMS; i++)
 	{
 		a[i] = d[1 + i] - tail[1 + i];
@@ -419,8 +448,10 @@ finish_group(work *w)
 	for (size_t k = 0; k < w->n_touched; k++)
 	{
 		const span_slot *slot = &w->slot[w->touched[k]];
+		spot		at;
 
-		demand(w, v_of(w, &w->at_span[w->touched[k]]), slot->q);
+		locate(w, v_of(w, &w->at_span[w->touched[k]]), &at);
+		demand(&at, slot->q);
 		for (int i = 0; i < N_PARAMS; i++)
 		{
 			w->grad[i] += slot->q * slot->tail[1 + i];
