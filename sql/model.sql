@@ -31,11 +31,11 @@ COMMENT ON FUNCTION cvm.model_send(cvm.model) IS 'Binary output of cvm.model, wi
 -- accessors
 CREATE FUNCTION cvm.family(model cvm.model) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_family_name';
-COMMENT ON FUNCTION cvm.family(cvm.model) IS 'Name of the models family, such as bg/nbd; see the view cvm.families.';
+COMMENT ON FUNCTION cvm.family(cvm.model) IS 'Name of the model''s family, such as bg/nbd; see the view cvm.families.';
 
 CREATE FUNCTION cvm.parameters(model cvm.model) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_parameters';
-COMMENT ON FUNCTION cvm.parameters(cvm.model) IS 'Parameters by the papers letters; alpha (and beta of pareto/nbd) in the models time unit, gamma of gamma-gamma in the currency of the amounts.';
+COMMENT ON FUNCTION cvm.parameters(cvm.model) IS 'Parameters by the paper''s letters; alpha (and beta of pareto/nbd) in the model''s time unit, gamma of gamma-gamma in the currency of the amounts.';
 
 CREATE FUNCTION cvm.standard_errors(model cvm.model) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_standard_errors';
@@ -47,7 +47,7 @@ COMMENT ON FUNCTION cvm.covariance(cvm.model) IS 'Covariance matrix of the param
 
 CREATE FUNCTION cvm.log_likelihood(model cvm.model) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_log_likelihood';
-COMMENT ON FUNCTION cvm.log_likelihood(cvm.model) IS 'Log-likelihood at the parameters, summed over customers (natural logarithm, time in the models unit). NULL where unknown.';
+COMMENT ON FUNCTION cvm.log_likelihood(cvm.model) IS 'Log-likelihood at the parameters, summed over customers (natural logarithm, time in the model''s unit). NULL where unknown.';
 
 CREATE FUNCTION cvm.customers(model cvm.model) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_customers';

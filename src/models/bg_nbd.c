@@ -89,6 +89,15 @@ simulate_if_alive(const double *theta, const cvm_row *row, cvm_rng *rng,
 }
 
 static void
+simulate_life_if_alive(const double *theta, const cvm_row *row, cvm_rng *rng,
+					   double *rate, double *lifetime)
+{
+	cvm_coin	c = posterior(theta, row);
+
+	cvm_coin_simulate_life(&c, rng, rate, lifetime);
+}
+
+static void
 simulate(const double *theta, cvm_rng *rng, cvm_row *row)
 {
 	cvm_coin	c = {theta[R], theta[ALPHA], theta[A], theta[B]};
@@ -116,5 +125,7 @@ const cvm_family cvm_bg_nbd = {
 	.pmf_if_alive = pmf_if_alive,
 	.next_purchase_if_alive = next_purchase_if_alive,
 	.simulate_if_alive = simulate_if_alive,
+	.simulate_life_if_alive = simulate_life_if_alive,
+	.leaves_at_purchase = true,
 	.simulate = simulate,
 };

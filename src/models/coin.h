@@ -41,6 +41,7 @@ extern double cvm_coin_pmf(const cvm_coin *c, double t, int n);
 extern double cvm_coin_next_purchase(const cvm_coin *c, double q);
 extern int	cvm_coin_simulate_future(const cvm_coin *c, cvm_rng *rng,
 									 double horizon, double *times, int max);
+extern void cvm_coin_simulate_life(const cvm_coin *c, cvm_rng *rng, double *rate, double *lifetime);
 
 /* A new customer (c: the parameters themselves) observed over row->age. */
 extern void cvm_coin_simulate(const cvm_coin *c, int first_coin, cvm_rng *rng, cvm_row *row);

@@ -203,6 +203,20 @@ cvm_coin_simulate_future(const cvm_coin *c, cvm_rng *rng, double horizon, double
 	return n;
 }
 
+/*
+ * Each purchase of the Poisson process lambda is the last with probability p: the
+ * others are Poisson with lambda (1 - p), the last comes after Exp(lambda p).
+ */
+void
+cvm_coin_simulate_life(const cvm_coin *c, cvm_rng *rng, double *rate, double *lifetime)
+{
+	double		lambda = exp(cvm_rng_log_gamma(rng, c->r)) / c->alpha;
+	double		p = cvm_rng_beta(rng, c->a, c->b);
+
+	*rate = lambda * (1 - p);
+	*lifetime = cvm_rng_exponential(rng) / (lambda * p);
+}
+
 void
 cvm_coin_simulate(const cvm_coin *c, int first_coin, cvm_rng *rng, cvm_row *row)
 {

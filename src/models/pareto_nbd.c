@@ -311,22 +311,32 @@ next_purchase_if_alive(const double *theta, const cvm_row *row, double q)
 	return t;
 }
 
+/* The rate of one who is alive, and when he leaves. */
+static void
+simulate_life_if_alive(const double *theta, const cvm_row *row, cvm_rng *rng,
+					   double *rate, double *lifetime)
+{
+	cvm_race	c = posterior(theta, row->x, row->age);
+
+	*rate = exp(cvm_rng_log_gamma(rng, c.r)) / c.alpha;
+	*lifetime = cvm_rng_exponential(rng) * c.beta / exp(cvm_rng_log_gamma(rng, c.s));
+}
+
 /* Purchase times in (0, horizon] of one who is alive at 0, until he leaves, or max. */
 static int
 simulate_if_alive(const double *theta, const cvm_row *row, cvm_rng *rng,
 				  double horizon, double *times, int max)
 {
-	cvm_race	c = posterior(theta, row->x, row->age);
-	double		lambda = exp(cvm_rng_log_gamma(rng, c.r)) / c.alpha;
-	double		mu = exp(cvm_rng_log_gamma(rng, c.s)) / c.beta;
-	double		end = fmin(horizon, cvm_rng_exponential(rng) / mu);
-	double		t = 0;
+	double		rate,
+				lifetime,
+				t = 0;
 	int			n = 0;
 
+	simulate_life_if_alive(theta, row, rng, &rate, &lifetime);
 	while (n < max)
 	{
-		t += cvm_rng_exponential(rng) / lambda;
-		if (!(t <= end))
+		t += cvm_rng_exponential(rng) / rate;
+		if (!(t <= fmin(horizon, lifetime)))
 			break;
 		times[n++] = t;
 	}
@@ -336,18 +346,19 @@ simulate_if_alive(const double *theta, const cvm_row *row, cvm_rng *rng,
 static void
 simulate(const double *theta, cvm_rng *rng, cvm_row *row)
 {
-	double		lambda = exp(cvm_rng_log_gamma(rng, theta[R])) / theta[ALPHA];
-	double		mu = exp(cvm_rng_log_gamma(rng, theta[S])) / theta[BETA];
-	double		end = fmin(row->age, cvm_rng_exponential(rng) / mu);
+	cvm_row		fresh = {0};
+	double		rate,
+				lifetime;
 
+	simulate_life_if_alive(theta, &fresh, rng, &rate, &lifetime);
 	row->x = 0;
 	row->t_x = 0;
 	row->log_intervals = 0;
 	for (;;)
 	{
-		double		gap = cvm_rng_exponential(rng) / lambda;
+		double		gap = cvm_rng_exponential(rng) / rate;
 
-		if (!(row->t_x + gap <= end) || row->t_x + gap == row->t_x)
+		if (!(row->t_x + gap <= fmin(row->age, lifetime)) || row->t_x + gap == row->t_x)
 			break;
 		row->x++;
 		row->t_x += gap;
@@ -375,5 +386,6 @@ const cvm_family cvm_pareto_nbd = {
 	.pmf_if_alive = pmf_if_alive,
 	.next_purchase_if_alive = next_purchase_if_alive,
 	.simulate_if_alive = simulate_if_alive,
+	.simulate_life_if_alive = simulate_life_if_alive,
 	.simulate = simulate,
 };
