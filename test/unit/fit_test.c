@@ -5,8 +5,8 @@
  * CVM_DATA names the folder of the CDNOW files (default ../shared/data; skipped
  * where absent); CVM_SOAK=1 runs the whole campaign.
  */
+#include "cdnow.h"
 #include "math/random.h"
-#include "models/table.h"
 #include "tap.h"
 
 #include <string.h>
@@ -431,16 +431,6 @@ test_boundaries(void)
 	expect_fit("spend over 13 decades", gg, far_apart, COUNT(far_apart), CVM_OK, CVM_RUNG_FULL);
 }
 
-static FILE *
-open_data(const char *file)
-{
-	char		path[4096];
-	const char *folder = getenv("CVM_DATA");
-
-	snprintf(path, sizeof(path), "%s/%s", folder ? folder : "../shared/data", file);
-	return fopen(path, "r");
-}
-
 static void
 check_fit(const char *what, const cvm_family *family, const cvm_table *table,
 		  const double *theta, double tolerance, double loglik, double loglik_tolerance, const double *errors)
@@ -502,44 +492,6 @@ test_cdnow_summary(void)
 	cvm_table_free(money);
 }
 
-/* Days since 1970-01-01 of yyyymmdd (Hinnant's civil calendar). */
-static int
-day_of(int date)
-{
-	int			y = date / 10000;
-	int			m = date / 100 % 100;
-	int			d = date % 100;
-	int			era_year,
-				day;
-
-	y -= m <= 2;
-	era_year = y % 400;
-	day = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return y / 400 * 146097 + era_year * 365 + era_year / 4 - era_year / 100 + day - 719468;
-}
-
-/* A customer's days, as they come (the file is sorted by customer and day). */
-typedef struct customer
-{
-	int			id;
-	int			first,
-				last;
-	int			repeats;
-	double		repeat_total;
-} customer;
-
-static void
-add_customer(const customer *c, int as_of, cvm_table *purchases, cvm_table *money)
-{
-	cvm_row		row = {.x = c->repeats, .t_x = (c->last - c->first) / 7.0, .age = (as_of - c->first) / 7.0, .weight = 1};
-
-	if (c->id == 0)
-		return;
-	row.mean_spend = c->repeats > 0 ? c->repeat_total / c->repeats : 0;
-	cvm_table_add(purchases, &row);
-	cvm_table_add(money, &row);
-}
-
 /* The raw file: days as periods, weeks as unit, as of 1997-09-30. */
 static void
 test_cdnow_purchases(void)
@@ -547,41 +499,13 @@ test_cdnow_purchases(void)
 	static const double theta[] = {.2425945, 4.413602, .792922, 2.425907};
 	static const double errors[] = {.012557, .37822, .18573, .70541};
 	static const double spend[] = {6.249572, 3.744225, 15.443521};
-	FILE	   *file = open_data("cdnow_sample.txt");
 	cvm_table  *purchases = cvm_table_new(CVM_PURCHASES, &cvm_plain_env);
 	cvm_table  *money = cvm_table_new(CVM_SPEND, &cvm_plain_env);
-	int			as_of = day_of(19970930);
-	customer	c = {0};
-	char		line[256];
-	int			id,
-				date;
-	double		dollars;
 
-	if (file == NULL)
+	if (!read_cdnow("cdnow_sample.txt", "%d %*d %d %*d %lf", purchases, money))
 		skip("CDNOW purchases", "no data");
-	while (file != NULL && fgets(line, sizeof(line), file))
+	else
 	{
-		if (sscanf(line, "%d %*d %d %*d %lf", &id, &date, &dollars) != 3 || day_of(date) > as_of)
-			continue;
-		if (id != c.id)
-		{
-			add_customer(&c, as_of, purchases, money);
-			c = (customer) {id, day_of(date), day_of(date), 0, 0};
-		}
-		if (day_of(date) > c.last)
-		{
-			c.last = day_of(date);
-			c.repeats++;
-		}
-		if (c.repeats > 0)
-			c.repeat_total += dollars;
-	}
-	if (file != NULL)
-	{
-		fclose(file);
-		add_customer(&c, as_of, purchases, money);
-		cvm_table_finish(purchases);
-		cvm_table_finish(money);
 		ok(cvm_table_customers(purchases) == 2357 && cvm_table_customers(money) == 946, "CDNOW purchases: 2357 customers, 946 come again");
 		check_fit("CDNOW purchases, bg/nbd", cvm_family_find("bg/nbd"), purchases, theta, 1e-6, -9582.4292067, 1e-6, errors);
 		check_fit("CDNOW purchases, gamma-gamma", cvm_family_find("gamma-gamma"), money, spend, 1e-6, -4055.9176948, 1e-6, NULL);
