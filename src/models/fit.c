@@ -25,7 +25,7 @@
 #define MAX_ITERATIONS 200
 #define WEAKEST_PRIOR (1 / 9.0)	/* precision of ln theta: a factor of 20 either way is likely */
 #define STRONGEST_PRIOR 1e12
-#define SAMPLE_ROWS 20000		/* enough to start the full table from */
+#define SAMPLE_ROWS 5000		/* enough to start the full table from */
 
 typedef struct problem
 {

@@ -35,6 +35,12 @@ extern double cvm_race_buys(const cvm_race *c, double t);
  */
 extern double cvm_race_panel(const cvm_race *c, double v, double widest, double drop);
 
+/* How fast they fall at v: the negative derivative of their logarithms, at most. */
+extern double cvm_race_steepness(const cvm_race *c, double v);
+
+/* Between v and `to` the densities change so little that 8 nodes are enough. */
+extern bool cvm_race_is_short(const cvm_race *c, double v, double to);
+
 /* pareto_fit.c */
 extern cvm_status cvm_pareto_table_loglik(const cvm_table *table, const double *theta,
 										  double *loglik, double *grad, double *hess);

@@ -41,6 +41,7 @@ enum
 #define WIDEST 1.2
 #define DROP 3.5
 #define WORTH 4					/* rows for which a panel pays */
+#define STEEP 30.0
 #define POLL_ROWS 512			/* of those that are integrated one by one */
 
 /* Where the second derivative by parameters i <= j is kept. */
@@ -502,7 +503,35 @@ row_density(double v, const void *context, double *out)
 	derive_density(c->w, v, c->reference, out);
 }
 
-/* A row by itself: int_(t_x)^(age) f over D(t_x), in panels until nothing is left. */
+/*
+ * int f over D(reference), from a span to an age: in panels until nothing is
+ * left, or, where D falls steeply and to nothing, as a tail.  There
+ * ln f = -u - O(u^2 / 100) in the variable u of the rule, which is exact to 1e-15.
+ */
+static void
+integrate_row(const row_context *context, double v, double end, double drop, double *gone)
+{
+	const cvm_race *race = &context->w->race;
+	double		decay = cvm_race_steepness(race, v) - 1;
+
+	if (decay > STEEP && drop > 45 && cvm_race_steepness(race, v + 1 / decay) - 1 < 1.02 * decay)
+	{
+		cvm_integrate_tail(row_density, context, v, decay, ALL, gone);
+		return;
+	}
+	while (v < end)
+	{
+		double		to = fmin(end, v + cvm_race_panel(race, v, 1.5, 7));
+		double		before = gone[0];
+
+		cvm_integrate_all(row_density, context, v, to, cvm_race_is_short(race, v, to), ALL, gone);
+		if (gone[0] - before < DBL_EPSILON / 64 * gone[0])
+			break;
+		v = to;
+	}
+}
+
+/* A row by itself */
 static void
 sum_row(work *w, size_t i)
 {
@@ -510,22 +539,13 @@ sum_row(work *w, size_t i)
 	const instant *age = &w->at_age[w->cells->age_id[i]];
 	row_context context = {w, log_d(w, span)};
 	double		weight = w->cells->weight[i];
-	double		end = v_of(w, age);
+	double		drop = context.reference - log_d(w, age);
 	double		gone[ALL] = {0};
 	double		open[ALL];
 	double		total;
 
-	for (double v = v_of(w, span); v < end;)
-	{
-		double		to = fmin(end, v + cvm_race_panel(&w->race, v, 1.5, 7));
-		double		before = gone[0];
-
-		cvm_integrate_all(row_density, &context, v, to, ALL, gone);
-		if (gone[0] - before < DBL_EPSILON / 64 * gone[0])
-			break;
-		v = to;
-	}
-	derive(w, age, 0, exp(log_d(w, age) - context.reference), open);
+	integrate_row(&context, v_of(w, span), v_of(w, age), drop, gone);
+	derive(w, age, 0, exp(-drop), open);
 	total = open[0] + gone[0];
 	w->value += weight * (context.reference + log(total));
 	for (int c = 0; c < ALL; c++)
