@@ -23,6 +23,9 @@ typedef struct cvm_race
 /* ln P(neither has come by t) */
 extern double cvm_race_log_open(const cvm_race *c, double t);
 
+/* P(no purchase by t), t finite: he left first, or neither has come (P of that: *open) */
+extern double cvm_race_quiet(const cvm_race *c, double t, double *open);
+
 /* P(leaving comes first, by t); t may be INFINITY */
 extern double cvm_race_leaves(const cvm_race *c, double t);
 

@@ -43,23 +43,22 @@ static double
 loglik(const double *theta, const cvm_row *row)
 {
 	cvm_race	then = posterior(theta, row->x, row->t_x);
-	double		silent = row->age - row->t_x;
-	double		open = exp(cvm_race_log_open(&then, silent));
+	double		open;
 
 	return cvm_log_rising(theta[R], row->x)
 		- theta[R] * log1p(row->t_x / theta[ALPHA]) - row->x * log(theta[ALPHA] + row->t_x)
 		- theta[S] * log1p(row->t_x / theta[BETA])
-		+ log(open + cvm_race_leaves(&then, silent));
+		+ log(cvm_race_quiet(&then, row->age - row->t_x, &open));
 }
 
 static double
 p_alive(const double *theta, const cvm_row *row)
 {
 	cvm_race	then = posterior(theta, row->x, row->t_x);
-	double		silent = row->age - row->t_x;
-	double		open = exp(cvm_race_log_open(&then, silent));
+	double		open;
+	double		quiet = cvm_race_quiet(&then, row->age - row->t_x, &open);
 
-	return open == 0 ? 0 : open / (open + cvm_race_leaves(&then, silent));
+	return open == 0 ? 0 : fmin(1, open / quiet);
 }
 
 /*
@@ -272,14 +271,15 @@ static double
 pmf_if_alive(const double *theta, const cvm_row *row, double t, int n)
 {
 	cvm_race	c = posterior(theta, row->x, row->age);
+	double		open;
 
 	if (n < 0)
 		return 0;
 	if (t <= 0)
 		return n == 0;
-	if (n == 0)
-		return fmin(1, (isinf(t) ? 0 : exp(cvm_race_log_open(&c, t))) + cvm_race_leaves(&c, t));
-	return pmf(&c, t, n);
+	if (n > 0)
+		return pmf(&c, t, n);
+	return fmin(1, isinf(t) ? cvm_race_leaves(&c, t) : cvm_race_quiet(&c, t, &open));
 }
 
 /*

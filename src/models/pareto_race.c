@@ -61,10 +61,18 @@ leaving_density(double v, const void *context)
 	return exp(v - o->c.r * from_alpha - (o->c.s + 1) * from_beta);
 }
 
+/* alpha and beta are within a factor of 2.5 */
+static bool
+scales_alike(const cvm_race *c)
+{
+	return fmin(c->alpha, c->beta) >= 0.4 * fmax(c->alpha, c->beta);
+}
+
 /*
- * P(leaving first, ever), alpha and beta within a factor of 2:
- * s / (r + s) 2F1(r, 1; r + s + 1; 1 - beta / alpha), Euler-transformed so that
- * all terms are positive (formulas, section 1.3; z <= 1/2).
+ * P(leaving first, ever), where scales are alike:
+ * s / (r + s) 2F1(r, 1; r + s + 1; z), z = 1 - beta / alpha <= 0.6, or
+ * Euler-transformed with z = 1 - alpha / beta, so that all terms are positive
+ * (formulas, section 1.3).
  */
 static double
 leaves_in_the_end(const cvm_race *c)
@@ -117,6 +125,22 @@ cvm_race_leaves(const cvm_race *c, double t)
 		rest = exp(cvm_race_log_open(c, far)) * leaves_in_the_end(&later);
 	}
 	return c->s / c->beta * o.least * sum + rest;
+}
+
+/*
+ * While neither has come the rest of the race is one of the same kind, so that
+ * P(leaving first, by t) = P(ever) - open * P(ever, from t on).  The two series
+ * cost less than the integral; what they lose by cancelling is small beside `open`.
+ */
+double
+cvm_race_quiet(const cvm_race *c, double t, double *open)
+{
+	cvm_race	later = {c->r, c->alpha + t, c->s, c->beta + t};
+
+	*open = exp(cvm_race_log_open(c, t));
+	if (!scales_alike(c))
+		return *open + cvm_race_leaves(c, t);
+	return leaves_in_the_end(c) + *open * (1 - leaves_in_the_end(&later));
 }
 
 double
