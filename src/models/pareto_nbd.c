@@ -63,22 +63,24 @@ p_alive(const double *theta, const cvm_row *row)
 
 /*
  * Shapes from very unequal to nearly equal customers; the rates from the data:
- * half of the time a customer is watched he is alive.
+ * half of the time a customer is watched he is alive.  The last starts are for
+ * those of whom some leave at once and the rest hardly ever (beta near 0), which
+ * is a maximum of its own where many come only once.
  */
 static int
 starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
 {
-	static const double shape[][2] = {{0.6, 0.6}, {1, 2}, {4, 0.4}, {0.2, 4}};
+	static const double shape[][3] = {{0.6, 0.6, 1}, {1, 2, 1}, {4, 0.4, 1}, {0.2, 4, 1}, {1, 0.1, 1e-3}, {3, 0.1, 1e-5}};
 	const cvm_cells *cells = cvm_table_cells(table);
 	double		rate = 2 * cells->purchases / (cells->customers * cells->mean_age);
 	int			n = 0;
 
-	for (; n < 4 && n < max; n++)
+	for (; n < 6 && n < max; n++)
 	{
 		starts[n][R] = shape[n][0];
 		starts[n][ALPHA] = shape[n][0] / rate;
 		starts[n][S] = shape[n][1];
-		starts[n][BETA] = shape[n][1] * cells->mean_age;
+		starts[n][BETA] = shape[n][1] * cells->mean_age * shape[n][2];
 	}
 	return n;
 }
