@@ -1,6 +1,6 @@
 -- demo/shop.sql: a believable shop, the same on every machine on the same day
 --
--- 24,000 customers, most of them come within the last three years in growing numbers and before Christmas;
+-- 25,000 customers, most of them come within the last three years in growing numbers and before Christmas;
 -- each buys again at a rate of his own and leaves after any purchase with a probability of his own; what
 -- they spend is skewed; one order in twenty-five is sent back, whole or half, as a row with a negative amount.
 -- Every number is a hash of the customer's, so that neither a plan nor a random generator's version matters.
@@ -10,7 +10,7 @@ CREATE SCHEMA demo;
 -- The k-th number of a customer for one purpose, uniform in (0, 1).
 CREATE FUNCTION demo.u(customer bigint, k integer, purpose bigint) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ((hashint8extended(customer * 1000 + k, purpose) & ((1::bigint << 52) - 1)) + 0.5) / (1::bigint << 52);
+RETURN ((hashint8extended(customer * 1000 + k, purpose) & ((1::bigint << 52) - 1))::float8 + 0.5) / (1::bigint << 52)::float8;
 
 -- How busy a month is: at most 1.
 CREATE FUNCTION demo.season(day date) RETURNS float8
@@ -24,7 +24,7 @@ SELECT c AS customer_id,
        1 - power(demo.u(c, 0, 2), 1 / 2.5) AS leaves,              -- probability after each: Beta(1, 2.5)
        32 * exp(0.6 * sqrt(-2 * ln(demo.u(c, 0, 3))) * cos(2 * pi() * demo.u(c, 0, 4))) AS basket,  -- lognormal
        CASE WHEN demo.u(c, 0, 5) < 0.45 THEN 'search' WHEN demo.u(c, 0, 5) < 0.75 THEN 'social' ELSE 'store' END AS channel
-FROM generate_series(1, 24000) AS c
+FROM generate_series(1, 25000) AS c
 CROSS JOIN LATERAL (
     SELECT t.days_ago FROM (SELECT k, 1 + floor(1095 * power(demo.u(c, k, 6), 1.15))::integer AS days_ago
                             FROM generate_series(0, 12) AS k) AS t

@@ -18,7 +18,9 @@ CREATE TYPE cvm.model (
     SEND = cvm.model_send,
     INTERNALLENGTH = VARIABLE,
     ALIGNMENT = double,
-    STORAGE = extended
+    STORAGE = extended,
+    CATEGORY = 'c',
+    PREFERRED = true
 );
 
 COMMENT ON TYPE cvm.model IS
@@ -55,7 +57,7 @@ COMMENT ON FUNCTION cvm.customers(cvm.model) IS 'Number of customers (sum of wei
 
 CREATE FUNCTION cvm.unit(model cvm.model) RETURNS interval
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_unit';
-COMMENT ON FUNCTION cvm.unit(cvm.model) IS 'Time unit of the parameters and of raw statistics. NULL for spend models.';
+COMMENT ON FUNCTION cvm.unit(cvm.model) IS 'Time unit of the parameters and of raw statistics. NULL for spend models, and for retention models, which count renewals.';
 
 -- order and hash: bytewise
 
@@ -127,6 +129,8 @@ CREATE OPERATOR CLASS cvm.model_ops DEFAULT FOR TYPE cvm.model USING hash AS
     OPERATOR 1 cvm.=,
     FUNCTION 1 cvm.model_hash(cvm.model), FUNCTION 2 cvm.model_hash_extended(cvm.model, bigint);
 COMMENT ON OPERATOR CLASS cvm.model_ops USING hash IS 'Hashing of cvm.model.';
+COMMENT ON OPERATOR FAMILY cvm.model_ops USING btree IS 'Order of cvm.model: bytewise, so that equal models are equal.';
+COMMENT ON OPERATOR FAMILY cvm.model_ops USING hash IS 'Hashing of cvm.model.';
 
 
 -- the registry of families
@@ -134,7 +138,7 @@ CREATE FUNCTION cvm.list_families(OUT family text, OUT kind text, OUT parameters
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_families_sql';
 COMMENT ON FUNCTION cvm.list_families() IS 'The families of models this library has: see the view cvm.families.';
 
-CREATE VIEW cvm.families AS SELECT family, kind, parameters, citation FROM cvm.list_families();
+CREATE VIEW cvm.families WITH (security_invoker = true) AS SELECT family, kind, parameters, citation FROM cvm.list_families();
 COMMENT ON VIEW cvm.families IS 'Families of models: what kind of data they describe, their parameters in the paper''s order, and the paper.';
 COMMENT ON COLUMN cvm.families.family IS 'name, as used in cvm.fit and in the text form of cvm.model';
 COMMENT ON COLUMN cvm.families.kind IS 'purchases, spend or retention';

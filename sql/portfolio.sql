@@ -103,7 +103,7 @@ COMMENT ON POLICY reader ON cvm.feed IS 'Readers of the output schema and pg_mon
 
 -- ---------- options ----------
 
-CREATE VIEW cvm.options AS
+CREATE VIEW cvm.options WITH (security_invoker = true) AS
 SELECT o.option, o.type, o.default_value, o.description
 FROM (VALUES
     ('time_zone', 'text', 'UTC', 'time zone in which periods begin, such as Europe/Berlin'),
@@ -285,7 +285,7 @@ ALTER TABLE cvm.portfolio ADD CONSTRAINT options CHECK (cvm.check_options(option
 
 -- ---------- feeds ----------
 
-CREATE VIEW cvm.feed_kinds AS
+CREATE VIEW cvm.feed_kinds WITH (security_invoker = true) AS
 SELECT k.kind, k.required, k.optional, k.description
 FROM (VALUES
     ('purchases', '{customer,at,amount}'::text[], '{}'::text[], 'one row per order or order line; negative amounts change money only')

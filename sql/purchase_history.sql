@@ -87,7 +87,7 @@ COMMENT ON FUNCTION cvm.time_zone(cvm.purchase_history) IS 'Time zone in which t
 CREATE FUNCTION cvm.merge(a cvm.purchase_history, b cvm.purchase_history) RETURNS cvm.purchase_history
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_merge';
 COMMENT ON FUNCTION cvm.merge(cvm.purchase_history, cvm.purchase_history) IS
-'History of both: exact when one ends no later than the period in which the other begins (a period that both have counts once). 22023 where purchases overlap in time or periods differ: aggregate the rows again.';
+'History of both: exact when one ends no later than the period in which the other begins (a period that both have counts once). A refund in the later one from before the first purchase of the earlier is counted as money of repeats; log_intervals is exact to rounding. 22023 where purchases overlap in time or periods differ: aggregate the rows again.';
 CREATE OPERATOR cvm.+ (
     LEFTARG = cvm.purchase_history, RIGHTARG = cvm.purchase_history,
     FUNCTION = cvm.merge, COMMUTATOR = OPERATOR(cvm.+)
@@ -164,6 +164,8 @@ CREATE OPERATOR CLASS cvm.purchase_history_ops DEFAULT FOR TYPE cvm.purchase_his
     OPERATOR 1 cvm.=,
     FUNCTION 1 cvm.purchase_history_hash(cvm.purchase_history), FUNCTION 2 cvm.purchase_history_hash_extended(cvm.purchase_history, bigint);
 COMMENT ON OPERATOR CLASS cvm.purchase_history_ops USING hash IS 'Hashing of cvm.purchase_history.';
+COMMENT ON OPERATOR FAMILY cvm.purchase_history_ops USING btree IS 'Order of cvm.purchase_history: by first purchase, then by everything else.';
+COMMENT ON OPERATOR FAMILY cvm.purchase_history_ops USING hash IS 'Hashing of cvm.purchase_history.';
 
 -- aggregate
 

@@ -12,6 +12,8 @@ static const cvm_family *const families[] = {
 	&cvm_mbg_nbd,
 	&cvm_pareto_nbd,
 	&cvm_gamma_gamma,
+	&cvm_sbg,
+	&cvm_bdw,
 };
 
 const cvm_family *

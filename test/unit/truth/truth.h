@@ -8,7 +8,7 @@
 
 typedef enum truth_of
 {
-	LOGLIK, P_ALIVE, EXPECTED, PURCHASES, DISCOUNTED, DERT, PMF, NEXT, SPEND_LOGLIK, SPEND,
+	LOGLIK, P_ALIVE, EXPECTED, PURCHASES, DISCOUNTED, DERT, PMF, NEXT, SPEND_LOGLIK, SPEND, SURVIVAL, RESIDUAL,
 	NEW, MASS, TRUTHS
 } truth_of;
 
@@ -16,18 +16,18 @@ typedef struct truth_row
 {
 	truth_of	what;
 	double		theta[4];
-	double		x;
+	double		x;				/* contracts: churned */
 	double		t_x;			/* spend: the mean */
-	double		age;
-	double		arg;			/* EXPECTED, PURCHASES, NEW, PMF, MASS: t; DISCOUNTED, DERT: rate; NEXT: quantile */
-	double		arg2;			/* PMF, MASS: n; DISCOUNTED, DERT: horizon */
+	double		age;			/* contracts: lifetime */
+	double		arg;			/* EXPECTED, PURCHASES, NEW, PMF, MASS: t; DISCOUNTED, DERT: rate; NEXT: quantile; SURVIVAL, RESIDUAL: t */
+	double		arg2;			/* PMF, MASS: n; DISCOUNTED, DERT: horizon; RESIDUAL: rate */
 	double		truth;
 } truth_row;
 
 static const char *const truth_name[] = {
 	"loglik", "p_alive", "expected_if_alive", "p_alive * expected_if_alive",
 	"discounted_if_alive", "p_alive * discounted_if_alive", "pmf_if_alive", "next_purchase_if_alive", "spend loglik", "expected_spend",
-	"expected", "P(X = n), alive or not"
+	"survival", "residual_lifetime", "expected", "P(X = n), alive or not"
 };
 
 #endif
