@@ -53,12 +53,19 @@ typedef struct cvm_cells
 	double	   *span;			/* per distinct t_x */
 	cvm_shifted *span_shifted;
 	size_t		spans;
+	double		log_intervals;	/* sum of weight * log_intervals */
 
 	/* spend */
 	double	   *total;			/* per row: x * mean_spend */
 } cvm_cells;
 
 extern const cvm_cells *cvm_table_cells(const cvm_table *table);
+
+/*
+ * Memory for a kernel's own tabulations, kept with the table from call to call;
+ * what it held is gone when more is asked for.  NULL if there is none.
+ */
+extern double *cvm_table_scratch(const cvm_table *table, size_t doubles);
 
 /* Kernels ask every some ten thousand rows. */
 extern bool cvm_table_cancelled(const cvm_table *table);

@@ -7,6 +7,9 @@
 #include "models/model.h"
 
 extern const cvm_family cvm_bg_nbd;
+extern const cvm_family cvm_bg_cnbd_k;
+extern const cvm_family cvm_mbg_cnbd_k;
+extern const cvm_family cvm_bg_bb;
 extern const cvm_family cvm_gamma_gamma;
 
 #endif

@@ -12,6 +12,10 @@
  * customers that do not differ), the maximum with a normal prior on the
  * logarithms: the weakest of a series under which nothing runs away.  (One weak
  * prior is not enough: a million equal customers outvote it.)
+ *
+ * A whole-numbered parameter (family->searched; always the first) is not
+ * climbed: the others are, at each of its values, and the likeliest value wins.
+ * Variables of a climb are therefore the parameters from `first` on.
  */
 #include "math/optimise.h"
 #include "models/cells.h"
@@ -32,7 +36,10 @@ typedef struct problem
 	const cvm_family *family;
 	const cvm_table *table;
 	const cvm_env *env;
-	double		scale[CVM_MAX_PARAMS];	/* natural = scaled * scale */
+	int			first;			/* 1 if the first parameter is searched, else 0 */
+	int			n;				/* parameters that are climbed */
+	double		whole;			/* the searched parameter, where there is one */
+	double		scale[CVM_MAX_PARAMS];	/* of climbed parameters: natural = scaled * scale */
 	double		precision;		/* of the prior; 0 for none */
 	double		centre[CVM_MAX_PARAMS]; /* its mean: ln of scaled parameters */
 } problem;
@@ -46,8 +53,9 @@ cancelled(const cvm_env *env)
 static void
 to_natural(const problem *p, const double *at, double *theta)
 {
-	for (int i = 0; i < p->family->n_params; i++)
-		theta[i] = exp(at[i]) * p->scale[i];
+	theta[0] = p->whole;
+	for (int i = 0; i < p->n; i++)
+		theta[p->first + i] = exp(at[i]) * p->scale[i];
 }
 
 static double
@@ -55,7 +63,7 @@ penalty(const problem *p, const double *at)
 {
 	double		sum = 0;
 
-	for (int i = 0; i < p->family->n_params; i++)
+	for (int i = 0; i < p->n; i++)
 		sum += (at[i] - p->centre[i]) * (at[i] - p->centre[i]);
 	return 0.5 * p->precision * sum;
 }
@@ -64,8 +72,11 @@ static int
 objective(void *context, const double *at, double *value, double *gradient, double *hessian)
 {
 	problem    *p = context;
-	int			n = p->family->n_params;
+	int			n = p->n;
+	int			all = p->family->n_params;
 	double		theta[CVM_MAX_PARAMS];
+	double		grad[CVM_MAX_PARAMS] = {0};
+	double		hess[CVM_MAX_PARAMS * CVM_MAX_PARAMS] = {0};
 	cvm_status	status;
 
 	if (cancelled(p->env))
@@ -76,11 +87,13 @@ objective(void *context, const double *at, double *value, double *gradient, doub
 		*value = -INFINITY;
 		return CVM_OK;
 	}
-	status = p->family->table_loglik(p->table, theta, value, gradient, hessian);
+	status = p->family->table_loglik(p->table, theta, value, grad, hess);
 	*value -= penalty(p, at);
 	for (int i = 0; i < n; i++)
 	{
-		gradient[i] -= p->precision * (at[i] - p->centre[i]);
+		gradient[i] = grad[p->first + i] - p->precision * (at[i] - p->centre[i]);
+		for (int j = 0; j < n; j++)
+			hessian[i * n + j] = hess[(p->first + i) * all + p->first + j];
 		hessian[i * n + i] -= p->precision;
 	}
 	return status;
@@ -93,26 +106,29 @@ set_scale(problem *p)
 	double		time = cells->mean_age > 0 ? cells->mean_age / SCALED_AGE : 1;
 	double		money = cells->typical_spend > 0 ? cells->typical_spend : 1;
 
-	for (int i = 0; i < p->family->n_params; i++)
-		p->scale[i] = pow(time, p->family->time_power[i]) * pow(money, p->family->money_power[i]);
+	for (int i = 0; i < p->n; i++)
+		p->scale[i] = pow(time, p->family->time_power[p->first + i])
+			* pow(money, p->family->money_power[p->first + i]);
 }
 
 /* Starting points, as logarithms of scaled parameters. */
 static int
 log_starts(const problem *p, double starts[][CVM_MAX_PARAMS])
 {
-	int			n = p->family->starts(p->table, starts, MAX_STARTS);
+	int			n;
 
+	starts[0][0] = p->whole;
+	n = p->family->starts(p->table, starts, MAX_STARTS);
 	for (int k = 0; k < n; k++)
-		for (int i = 0; i < p->family->n_params; i++)
-			starts[k][i] = log(starts[k][i] / p->scale[i]);
+		for (int i = 0; i < p->n; i++)
+			starts[k][i] = log(starts[k][p->first + i] / p->scale[i]);
 	return n;
 }
 
 static bool
 ran_away(const problem *p, const double *at)
 {
-	for (int i = 0; i < p->family->n_params; i++)
+	for (int i = 0; i < p->n; i++)
 		if (!(fabs(at[i]) < log(RUNAWAY)))
 			return true;
 	return false;
@@ -128,7 +144,7 @@ climb(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *be
 	{
 		cvm_maximum found;
 		int			before = best->iterations;
-		int			code = cvm_maximise(objective, p, p->family->n_params, starts[k],
+		int			code = cvm_maximise(objective, p, p->n, starts[k],
 										1.5 * log(RUNAWAY), MAX_ITERATIONS, &found);
 
 		if (code != 0)
@@ -159,30 +175,124 @@ sample(const problem *p, cvm_table **out)
 }
 
 /*
- * A big table is climbed from the maximum of a sample of it: the many
- * iterations are cheap, the few dear ones are already near.
+ * The likeliest value of the searched parameter from `low` to `high`, left in
+ * p->whole, and the maximum there.  Each climb begins at its predecessor's
+ * maximum, as neighbours are alike; where that ran away, at all starts.  (A
+ * family without such a parameter is climbed once.)
  */
 static cvm_status
-start_from_sample(problem *p, double starts[][CVM_MAX_PARAMS], int *n_starts)
+profile(problem *p, int low, int high, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *best)
+{
+	double		likeliest = low;
+	double		near[1][CVM_MAX_PARAMS];
+	bool		is_near = false;
+	int			iterations = 0;
+
+	best->value = -INFINITY;
+	for (int k = low; k <= high; k++)
+	{
+		cvm_maximum found;
+		cvm_status	status;
+
+		p->whole = k;
+		status = climb(p, is_near ? near : starts, is_near ? 1 : n_starts, &found);
+		iterations += found.iterations;
+		if (status != CVM_OK && status != CVM_NO_OPTIMUM)
+			return status;
+		is_near = status == CVM_OK && found.converged && !ran_away(p, found.at);
+		if (is_near)
+			memcpy(near[0], found.at, sizeof(near[0]));
+		if (found.value > best->value)
+		{
+			*best = found;
+			likeliest = k;
+		}
+	}
+	p->whole = likeliest;
+	best->iterations = iterations;
+	return isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
+}
+
+/* All values of the searched parameter; the winner once more, from every start. */
+static cvm_status
+search(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *best)
+{
+	cvm_maximum found;
+	cvm_status	status;
+
+	if (p->family->searched == 0)
+		return climb(p, starts, n_starts, best);
+	status = profile(p, 1, p->family->searched, starts, n_starts, best);
+	if (status != CVM_OK)
+		return status;
+	n_starts = log_starts(p, starts);
+	status = climb(p, starts, n_starts, &found);
+	best->iterations += found.iterations;
+	if (status == CVM_OK && found.value > best->value)
+	{
+		found.iterations = best->iterations;
+		*best = found;
+	}
+	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
+}
+
+/*
+ * A big table is climbed from the maximum of a sample of it: the many
+ * iterations are cheap, the few dear ones are already near.  *near says
+ * whether there is such a maximum; starts[0] is then at it, and p->whole.
+ */
+static cvm_status
+start_from_sample(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, bool *near)
 {
 	const cvm_table *whole = p->table;
 	cvm_table  *part = NULL;
 	cvm_maximum best;
 	cvm_status	status = sample(p, &part);
 
+	*near = false;
 	if (status == CVM_OK && cvm_table_cells(part)->purchases > 0)
 	{
 		p->table = part;
-		status = climb(p, starts, *n_starts, &best);
+		status = search(p, starts, n_starts, &best);
 		p->table = whole;
-		if (status == CVM_OK && best.converged && !ran_away(p, best.at))
-		{
+		*near = status == CVM_OK && best.converged && !ran_away(p, best.at);
+		if (*near)
 			memcpy(starts[0], best.at, sizeof(starts[0]));
-			*n_starts = 1;
-		}
 	}
 	cvm_table_free(part);
 	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
+}
+
+/* From near the maximum: the sample's value of the searched parameter may be its neighbour's. */
+static cvm_status
+search_near(problem *p, double starts[][CVM_MAX_PARAMS], cvm_maximum *best)
+{
+	int			k = (int) p->whole;
+
+	if (p->family->searched == 0)
+		return climb(p, starts, 1, best);
+	return profile(p, k > 1 ? k - 1 : 1, k < p->family->searched ? k + 1 : k, starts, 1, best);
+}
+
+static cvm_status
+search_table(problem *p, cvm_maximum *found)
+{
+	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
+	int			n_starts = log_starts(p, starts);
+	bool		near = false;
+
+	if (cvm_table_rows(p->table) > 2 * SAMPLE_ROWS)
+	{
+		cvm_status	status = start_from_sample(p, starts, n_starts, &near);
+
+		if (status != CVM_OK)
+			return status;
+	}
+	if (near)
+		return search_near(p, starts, found);
+	p->whole = 1;
+	n_starts = log_starts(p, starts);
+	return search(p, starts, n_starts, found);
 }
 
 /* An interior maximum: nothing ran away, and the Hessian is negative definite. */
@@ -191,7 +301,7 @@ interior(const problem *p, const cvm_maximum *found)
 {
 	double		values[CVM_MAX_VARIABLES];
 	double		vectors[CVM_MAX_VARIABLES][CVM_MAX_VARIABLES];
-	int			n = p->family->n_params;
+	int			n = p->n;
 
 	if (isinf(found->value) || !found->converged || ran_away(p, found->at))
 		return false;
@@ -223,11 +333,12 @@ climb_penalised(problem *p, cvm_maximum *found, int *iterations)
 /*
  * Covariance = inverse of the observed information, on the natural scale by the
  * delta method: cov(theta_i, theta_j) = theta_i theta_j cov(ln theta_i, ln theta_j).
+ * It is given the searched parameter, whose own variance is 0.
  */
 static void
 set_covariance(const problem *p, const cvm_maximum *found, cvm_fit_result *result)
 {
-	int			n = p->family->n_params;
+	int			n = p->n;
 	double		values[CVM_MAX_VARIABLES];
 	double		vectors[CVM_MAX_VARIABLES][CVM_MAX_VARIABLES];
 
@@ -241,7 +352,8 @@ set_covariance(const problem *p, const cvm_maximum *found, cvm_fit_result *resul
 
 			for (int k = 0; k < n; k++)
 				sum -= vectors[k][i] * vectors[k][j] / values[k];
-			result->covariance[i][j] = result->theta[i] * result->theta[j] * sum;
+			result->covariance[p->first + i][p->first + j]
+				= result->theta[p->first + i] * result->theta[p->first + j] * sum;
 		}
 }
 
@@ -251,7 +363,7 @@ report(problem *p, const cvm_maximum *found, cvm_fit_result *result)
 	double		square = 0;
 
 	to_natural(p, found->at, result->theta);
-	for (int i = 0; i < p->family->n_params; i++)
+	for (int i = 0; i < p->n; i++)
 		square += found->gradient[i] * found->gradient[i];
 	result->customers = cvm_table_customers(p->table);
 	result->gradient_norm = sqrt(square) / result->customers;
@@ -262,21 +374,17 @@ report(problem *p, const cvm_maximum *found, cvm_fit_result *result)
 cvm_status
 cvm_fit(const cvm_family *family, const cvm_table *table, const cvm_env *env, cvm_fit_result *result)
 {
-	problem		p = {.family = family, .table = table, .env = env};
-	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
-	int			n_starts;
+	problem		p = {.family = family, .table = table, .env = env, .whole = 1};
 	cvm_maximum found;
-	cvm_status	status = CVM_OK;
+	cvm_status	status;
 
 	memset(result, 0, sizeof(*result));
 	if (!(cvm_table_cells(table)->purchases > 0))
 		return CVM_NO_DATA;
+	p.first = family->searched > 0;
+	p.n = family->n_params - p.first;
 	set_scale(&p);
-	n_starts = log_starts(&p, starts);
-	if (cvm_table_rows(table) > 2 * SAMPLE_ROWS)
-		status = start_from_sample(&p, starts, &n_starts);
-	if (status == CVM_OK)
-		status = climb(&p, starts, n_starts, &found);
+	status = search_table(&p, &found);
 	if (status != CVM_OK && status != CVM_NO_OPTIMUM)
 		return status;
 	result->iterations = found.iterations;

@@ -41,6 +41,8 @@ struct cvm_table
 	chunk	   *last;
 	size_t		added;
 	cvm_cells	cells;
+	double	   *scratch;
+	size_t		scratch_size;
 };
 
 /* The work of finishing a table. */
@@ -265,6 +267,7 @@ collapse(cvm_cells *cells, const sorting *s, size_t rows)
 
 		if (i + PREFETCH < rows)
 			prefetch(row_at(s, i + PREFETCH));
+		cells->log_intervals += row->weight * row->log_intervals;
 		if (!repeats(s, i))
 		{
 			add_cell(cells, s, i, row);
@@ -443,6 +446,7 @@ cvm_table_free(cvm_table *table)
 	cvm_release(&env, cells->span);
 	cvm_release(&env, cells->span_shifted);
 	cvm_release(&env, cells->total);
+	cvm_release(&env, table->scratch);
 	cvm_release(&env, table);
 }
 
@@ -474,6 +478,21 @@ const cvm_cells *
 cvm_table_cells(const cvm_table *table)
 {
 	return &table->cells;
+}
+
+/* Nothing that a reader of the table sees changes, hence the const. */
+double *
+cvm_table_scratch(const cvm_table *table, size_t doubles)
+{
+	cvm_table  *owner = (cvm_table *) table;
+
+	if (doubles > owner->scratch_size)
+	{
+		cvm_release(&owner->env, owner->scratch);
+		owner->scratch = cvm_allocate(&owner->env, doubles, sizeof(double));
+		owner->scratch_size = owner->scratch ? doubles : 0;
+	}
+	return owner->scratch;
 }
 
 bool
