@@ -30,6 +30,7 @@
 #define WEAKEST_PRIOR (1 / 9.0)	/* precision of ln theta: a factor of 20 either way is likely */
 #define STRONGEST_PRIOR 1e12
 #define SAMPLE_ROWS 20000		/* enough to start the full table from */
+#define SEARCH_ROWS 4000		/* ... where a parameter is searched, which takes a dozen climbs */
 
 typedef struct problem
 {
@@ -139,6 +140,7 @@ static cvm_status
 climb(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *best)
 {
 	best->value = -INFINITY;
+	best->converged = false;
 	best->iterations = 0;
 	for (int k = 0; k < n_starts; k++)
 	{
@@ -156,12 +158,12 @@ climb(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *be
 	return isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
 }
 
-/* Every so-manieth row of a table. */
+/* Every so-manieth row of a table, to leave about `wanted`. */
 static cvm_status
-sample(const problem *p, cvm_table **out)
+sample(const problem *p, size_t wanted, cvm_table **out)
 {
 	size_t		rows = cvm_table_rows(p->table);
-	size_t		stride = rows / SAMPLE_ROWS + 1;
+	size_t		stride = rows / wanted + 1;
 	cvm_status	status = CVM_OK;
 
 	*out = cvm_table_new(cvm_table_kind(p->table), p->env);
@@ -175,124 +177,138 @@ sample(const problem *p, cvm_table **out)
 }
 
 /*
- * The likeliest value of the searched parameter from `low` to `high`, left in
- * p->whole, and the maximum there.  Each climb begins at its predecessor's
- * maximum, as neighbours are alike; where that ran away, at all starts.  (A
- * family without such a parameter is climbed once.)
+ * Climb with the searched parameter at k.  Neighbours are alike: the climb
+ * begins at the maximum `from` of one, or at the first start if that ran away.
  */
 static cvm_status
-profile(problem *p, int low, int high, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *best)
+climb_at(problem *p, int k, const cvm_maximum *from, cvm_maximum *found)
 {
-	double		likeliest = low;
-	double		near[1][CVM_MAX_PARAMS];
-	bool		is_near = false;
-	int			iterations = 0;
+	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
+	cvm_status	status;
 
-	best->value = -INFINITY;
-	for (int k = low; k <= high; k++)
+	p->whole = k;
+	log_starts(p, starts);
+	if (from->converged && !ran_away(p, from->at))
+		memcpy(starts[0], from->at, sizeof(starts[0]));
+	status = climb(p, starts, 1, found);
+	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
+}
+
+/* Keep the likelier maximum, and the sum of iterations. */
+static bool
+improve(cvm_maximum *best, const cvm_maximum *found)
+{
+	int			iterations = best->iterations + found->iterations;
+	bool		better = found->value > best->value;
+
+	if (better)
+		*best = *found;
+	best->iterations = iterations;
+	return better;
+}
+
+/* All values of the searched parameter, each from its neighbour; the likeliest once more, from every start. */
+static cvm_status
+search(problem *p, cvm_maximum *best)
+{
+	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
+	cvm_maximum last,
+				found;
+	int			likeliest = 1;
+	cvm_status	status;
+
+	p->whole = 1;
+	status = climb(p, starts, log_starts(p, starts), best);
+	last = *best;
+	for (int k = 2; k <= p->family->searched && (status == CVM_OK || status == CVM_NO_OPTIMUM); k++)
 	{
-		cvm_maximum found;
-		cvm_status	status;
-
-		p->whole = k;
-		status = climb(p, is_near ? near : starts, is_near ? 1 : n_starts, &found);
-		iterations += found.iterations;
-		if (status != CVM_OK && status != CVM_NO_OPTIMUM)
-			return status;
-		is_near = status == CVM_OK && found.converged && !ran_away(p, found.at);
-		if (is_near)
-			memcpy(near[0], found.at, sizeof(near[0]));
-		if (found.value > best->value)
-		{
-			*best = found;
+		status = climb_at(p, k, &last, &found);
+		if (improve(best, &found))
 			likeliest = k;
-		}
+		last = found;
 	}
 	p->whole = likeliest;
-	best->iterations = iterations;
+	if (likeliest > 1 && status == CVM_OK)
+	{
+		status = climb(p, starts, log_starts(p, starts), &found);
+		improve(best, &found);
+	}
+	if (status != CVM_OK && status != CVM_NO_OPTIMUM)
+		return status;
 	return isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
 }
 
-/* All values of the searched parameter; the winner once more, from every start. */
+/*
+ * From what a sample found best, up the neighbours of its searched parameter
+ * while they are likelier.
+ */
 static cvm_status
-search(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *best)
+search_near(problem *p, bool near, cvm_maximum *best)
 {
+	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
+	int			k = (int) p->whole;
+	int			n_starts = log_starts(p, starts);
 	cvm_maximum found;
 	cvm_status	status;
 
-	if (p->family->searched == 0)
-		return climb(p, starts, n_starts, best);
-	status = profile(p, 1, p->family->searched, starts, n_starts, best);
-	if (status != CVM_OK)
-		return status;
-	n_starts = log_starts(p, starts);
-	status = climb(p, starts, n_starts, &found);
-	best->iterations += found.iterations;
-	if (status == CVM_OK && found.value > best->value)
+	if (near)
+		memcpy(starts[0], best->at, sizeof(starts[0]));
+	status = climb(p, starts, near ? 1 : n_starts, best);
+	if (status == CVM_NO_OPTIMUM)
+		status = CVM_OK;
+	for (int step = -1; step <= 1; step += 2)
 	{
-		found.iterations = best->iterations;
-		*best = found;
+		bool		better = true;
+
+		for (int next = k + step; better && status == CVM_OK && next >= 1 && next <= p->family->searched; next += step)
+		{
+			status = climb_at(p, next, best, &found);
+			better = status == CVM_OK && improve(best, &found);
+			if (better)
+				k = next;
+		}
 	}
-	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
+	p->whole = k;
+	return status != CVM_OK ? status : isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
 }
 
 /*
  * A big table is climbed from the maximum of a sample of it: the many
- * iterations are cheap, the few dear ones are already near.  *near says
- * whether there is such a maximum; starts[0] is then at it, and p->whole.
+ * iterations are cheap, the few dear ones are already near.  *near says whether
+ * there is such a maximum; p->whole is the likeliest in any case.
  */
 static cvm_status
-start_from_sample(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, bool *near)
+climb_sample(problem *p, size_t wanted, bool *near, cvm_maximum *best)
 {
 	const cvm_table *whole = p->table;
 	cvm_table  *part = NULL;
-	cvm_maximum best;
-	cvm_status	status = sample(p, &part);
+	cvm_status	status = sample(p, wanted, &part);
 
 	*near = false;
 	if (status == CVM_OK && cvm_table_cells(part)->purchases > 0)
 	{
 		p->table = part;
-		status = search(p, starts, n_starts, &best);
+		status = search(p, best);
 		p->table = whole;
-		*near = status == CVM_OK && best.converged && !ran_away(p, best.at);
-		if (*near)
-			memcpy(starts[0], best.at, sizeof(starts[0]));
+		*near = status == CVM_OK && best->converged && !ran_away(p, best->at);
 	}
 	cvm_table_free(part);
 	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
 }
 
-/* From near the maximum: the sample's value of the searched parameter may be its neighbour's. */
 static cvm_status
-search_near(problem *p, double starts[][CVM_MAX_PARAMS], cvm_maximum *best)
+climb_table(problem *p, cvm_maximum *found)
 {
-	int			k = (int) p->whole;
-
-	if (p->family->searched == 0)
-		return climb(p, starts, 1, best);
-	return profile(p, k > 1 ? k - 1 : 1, k < p->family->searched ? k + 1 : k, starts, 1, best);
-}
-
-static cvm_status
-search_table(problem *p, cvm_maximum *found)
-{
-	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
-	int			n_starts = log_starts(p, starts);
+	size_t		enough = p->family->searched > 0 ? SEARCH_ROWS : SAMPLE_ROWS;
 	bool		near = false;
+	cvm_status	status = CVM_OK;
 
-	if (cvm_table_rows(p->table) > 2 * SAMPLE_ROWS)
-	{
-		cvm_status	status = start_from_sample(p, starts, n_starts, &near);
-
-		if (status != CVM_OK)
-			return status;
-	}
-	if (near)
-		return search_near(p, starts, found);
-	p->whole = 1;
-	n_starts = log_starts(p, starts);
-	return search(p, starts, n_starts, found);
+	p->whole = 0;
+	if (cvm_table_rows(p->table) > 2 * enough)
+		status = climb_sample(p, enough, &near, found);
+	if (status != CVM_OK)
+		return status;
+	return near || p->whole > 0 ? search_near(p, near, found) : search(p, found);
 }
 
 /* An interior maximum: nothing ran away, and the Hessian is negative definite. */
@@ -309,7 +325,10 @@ interior(const problem *p, const cvm_maximum *found)
 	return values[n - 1] < 0;
 }
 
-/* The lower rung: raise the prior's precision until its maximum is interior. */
+/*
+ * The lower rung: raise the prior's precision until its maximum is interior.
+ * The stronger it is, the nearer the maximum to its mean, where climbs begin.
+ */
 static cvm_status
 climb_penalised(problem *p, cvm_maximum *found, int *iterations)
 {
@@ -326,6 +345,7 @@ climb_penalised(problem *p, cvm_maximum *found, int *iterations)
 			return CVM_OK;
 		if (status != CVM_OK && status != CVM_NO_OPTIMUM)
 			return status;
+		n_starts = 1;
 	}
 	return CVM_NO_OPTIMUM;
 }
@@ -374,7 +394,7 @@ report(problem *p, const cvm_maximum *found, cvm_fit_result *result)
 cvm_status
 cvm_fit(const cvm_family *family, const cvm_table *table, const cvm_env *env, cvm_fit_result *result)
 {
-	problem		p = {.family = family, .table = table, .env = env, .whole = 1};
+	problem		p = {.family = family, .table = table, .env = env};
 	cvm_maximum found;
 	cvm_status	status;
 
@@ -384,7 +404,7 @@ cvm_fit(const cvm_family *family, const cvm_table *table, const cvm_env *env, cv
 	p.first = family->searched > 0;
 	p.n = family->n_params - p.first;
 	set_scale(&p);
-	status = search_table(&p, &found);
+	status = climb_table(&p, &found);
 	if (status != CVM_OK && status != CVM_NO_OPTIMUM)
 		return status;
 	result->iterations = found.iterations;
