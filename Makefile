@@ -5,20 +5,21 @@ EXTENSION = cvm
 EXTVERSION = 0.1.0
 MODULE_big = cvm
 
-MATH_OBJS = src/math/special.o src/math/quadrature.o src/math/random.o src/math/optimise.o
+MATH_OBJS = src/math/special.o src/math/quadrature.o src/math/random.o src/math/optimise.o \
+	src/math/gamma_quantile.o
 MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src/models/fit.o src/models/bg_nbd.o \
 	src/models/regular_history.o src/models/regular_future.o src/models/bg_cnbd_k.o src/models/mbg_cnbd_k.o src/models/bg_bb.o src/models/bg_bb_fit.o \
 	src/models/gamma_gamma.o src/models/predictive.o
 TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o src/types/history_io.o \
 	src/types/history_aggregate.o src/types/model_type.o src/types/rfm.o
-ENGINE_OBJS = src/fit.o src/score.o src/recompute/recompute.o src/recompute/plan.o \
+ENGINE_OBJS = src/fit.o src/score.o src/recompute/recompute.o src/recompute/owner.o src/recompute/plan.o src/recompute/check.o \
 	src/recompute/spool.o src/recompute/ranks.o src/recompute/summarise.o src/recompute/population.o src/recompute/segment.o \
 	src/recompute/value.o src/recompute/publish.o
 WORKER_OBJS = src/worker/launcher.o src/worker/runner.o src/worker/job.o src/worker/shared.o
 OBJS = src/cvm.o $(MATH_OBJS) $(MODEL_OBJS) $(TYPE_OBJS) $(ENGINE_OBJS) $(WORKER_OBJS)
 
 SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql sql/score.sql \
-	sql/rfm.sql sql/portfolio.sql sql/output.sql sql/recompute.sql sql/job.sql sql/view.sql
+	sql/rfm.sql sql/portfolio.sql sql/output.sql sql/recompute.sql sql/job.sql sql/check.sql sql/view.sql
 DATA_built = sql/cvm--$(EXTVERSION).sql
 
 PG_CPPFLAGS = -I$(srcdir)/src
@@ -27,8 +28,61 @@ SHLIB_LINK = -lm
 EXTRA_CLEAN = sql/cvm--$(EXTVERSION).sql
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+else
+all install installcheck clean:
+	@echo "cvm needs PostgreSQL 15 or later with its server headers; '$(PG_CONFIG)' knows of none."
+	@echo "'make deps' installs what is missing, or PG_CONFIG names the pg_config to use."
+	@exit 1
+endif
 
 sql/cvm--$(EXTVERSION).sql: $(SQL_MODULES)
 	cat $^ > $@
+
+# What follows works where no PostgreSQL is installed yet: each installs what is missing, then builds
+# a private copy and uses private servers; the checkout and the system's clusters stay as they are.
+.PHONY: deps test soak bench demo demo-shell unit wire
+export PG_CONFIG
+
+deps:
+	@tools/deps
+
+test:
+	@test/run
+
+soak:
+	@CVM_SOAK=1 test/run
+
+bench:
+	@bench/run
+
+# DATA=file.csv [CUSTOMER= AT= AMOUNT= AS_OF=]: one's own purchases
+demo:
+	@demo/run
+
+demo-shell:
+	@demo/run shell
+
+# The C unit tests see no PostgreSQL header: plain objects of their own.
+UNIT_CFLAGS = -std=gnu11 -O2 -g -fwrapv -fno-strict-aliasing -fexcess-precision=standard -Wall -Wextra -Werror -Isrc -Itest/unit
+UNIT_OBJS = $(patsubst src/%.o,.build/%.o,$(MATH_OBJS) $(MODEL_OBJS))
+UNIT_HEADERS = $(wildcard src/math/*.h src/models/*.h test/unit/*.h test/unit/truth/*.h)
+
+unit: $(patsubst test/unit/%.c,.build/unit/%,$(wildcard test/unit/*_test.c))
+
+.build/%.o: src/%.c $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -c $< -o $@
+
+.build/unit/%: test/unit/%.c $(UNIT_OBJS) $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) $< $(UNIT_OBJS) -lm -o $@
+
+wire: $(patsubst test/wire/%.c,.build/wire/%,$(wildcard test/wire/*_test.c))
+
+.build/wire/%: test/wire/%.c test/unit/tap.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -I$(shell $(PG_CONFIG) --includedir) -Itest/unit $< \
+		-L$(shell $(PG_CONFIG) --libdir) -lpq -lm -o $@

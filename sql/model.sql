@@ -31,11 +31,11 @@ COMMENT ON FUNCTION cvm.model_send(cvm.model) IS 'Binary output of cvm.model, wi
 -- accessors
 CREATE FUNCTION cvm.family(model cvm.model) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_family_name';
-COMMENT ON FUNCTION cvm.family(cvm.model) IS 'Name of the models family, such as bg/nbd; see the view cvm.families.';
+COMMENT ON FUNCTION cvm.family(cvm.model) IS 'Name of the model''s family, such as bg/nbd; see the view cvm.families.';
 
 CREATE FUNCTION cvm.parameters(model cvm.model) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_parameters';
-COMMENT ON FUNCTION cvm.parameters(cvm.model) IS 'Parameters by the papers letters; alpha (and beta of pareto/nbd) in the models time unit, gamma of gamma-gamma in the currency of the amounts.';
+COMMENT ON FUNCTION cvm.parameters(cvm.model) IS 'Parameters by the paper''s letters; alpha (and beta of pareto/nbd) in the model''s time unit, gamma of gamma-gamma in the currency of the amounts.';
 
 CREATE FUNCTION cvm.standard_errors(model cvm.model) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_standard_errors';
@@ -47,7 +47,7 @@ COMMENT ON FUNCTION cvm.covariance(cvm.model) IS 'Covariance matrix of the param
 
 CREATE FUNCTION cvm.log_likelihood(model cvm.model) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_log_likelihood';
-COMMENT ON FUNCTION cvm.log_likelihood(cvm.model) IS 'Log-likelihood at the parameters, summed over customers (natural logarithm, time in the models unit). NULL where unknown.';
+COMMENT ON FUNCTION cvm.log_likelihood(cvm.model) IS 'Log-likelihood at the parameters, summed over customers (natural logarithm, time in the model''s unit). NULL where unknown.';
 
 CREATE FUNCTION cvm.customers(model cvm.model) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_customers';
@@ -127,6 +127,8 @@ CREATE OPERATOR CLASS cvm.model_ops DEFAULT FOR TYPE cvm.model USING hash AS
     OPERATOR 1 cvm.=,
     FUNCTION 1 cvm.model_hash(cvm.model), FUNCTION 2 cvm.model_hash_extended(cvm.model, bigint);
 COMMENT ON OPERATOR CLASS cvm.model_ops USING hash IS 'Hashing of cvm.model.';
+COMMENT ON OPERATOR FAMILY cvm.model_ops USING btree IS 'Order of cvm.model: bytewise, so that equal models are equal.';
+COMMENT ON OPERATOR FAMILY cvm.model_ops USING hash IS 'Hashing of cvm.model.';
 
 
 -- the registry of families
@@ -134,7 +136,7 @@ CREATE FUNCTION cvm.list_families(OUT family text, OUT kind text, OUT parameters
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_families_sql';
 COMMENT ON FUNCTION cvm.list_families() IS 'The families of models this library has: see the view cvm.families.';
 
-CREATE VIEW cvm.families AS SELECT family, kind, parameters, citation FROM cvm.list_families();
+CREATE VIEW cvm.families WITH (security_invoker = true) AS SELECT family, kind, parameters, citation FROM cvm.list_families();
 COMMENT ON VIEW cvm.families IS 'Families of models: what kind of data they describe, their parameters in the paper''s order, and the paper.';
 COMMENT ON COLUMN cvm.families.family IS 'name, as used in cvm.fit and in the text form of cvm.model';
 COMMENT ON COLUMN cvm.families.kind IS 'purchases, spend or retention';

@@ -164,6 +164,8 @@ CREATE OPERATOR CLASS cvm.purchase_history_ops DEFAULT FOR TYPE cvm.purchase_his
     OPERATOR 1 cvm.=,
     FUNCTION 1 cvm.purchase_history_hash(cvm.purchase_history), FUNCTION 2 cvm.purchase_history_hash_extended(cvm.purchase_history, bigint);
 COMMENT ON OPERATOR CLASS cvm.purchase_history_ops USING hash IS 'Hashing of cvm.purchase_history.';
+COMMENT ON OPERATOR FAMILY cvm.purchase_history_ops USING btree IS 'Order of cvm.purchase_history: by first purchase, then by everything else.';
+COMMENT ON OPERATOR FAMILY cvm.purchase_history_ops USING hash IS 'Hashing of cvm.purchase_history.';
 
 -- aggregate
 
@@ -179,12 +181,21 @@ COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamptz, numeric, i
 CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamptz, amount float8) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamptz, float8) IS 'Transition function of the aggregate cvm.purchase_history.';
+CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamptz, amount bigint) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
+COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamptz, bigint) IS 'Transition function of the aggregate cvm.purchase_history.';
 CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamptz, amount float8, period interval) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamptz, float8, interval) IS 'Transition function of the aggregate cvm.purchase_history.';
+CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamptz, amount bigint, period interval) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
+COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamptz, bigint, interval) IS 'Transition function of the aggregate cvm.purchase_history.';
 CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamptz, amount float8, period interval, time_zone text) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamptz, float8, interval, text) IS 'Transition function of the aggregate cvm.purchase_history.';
+CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamptz, amount bigint, period interval, time_zone text) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
+COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamptz, bigint, interval, text) IS 'Transition function of the aggregate cvm.purchase_history.';
 CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamp, amount numeric) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamp, numeric) IS 'Transition function of the aggregate cvm.purchase_history.';
@@ -197,12 +208,21 @@ COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamp, numeric, int
 CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamp, amount float8) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamp, float8) IS 'Transition function of the aggregate cvm.purchase_history.';
+CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamp, amount bigint) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
+COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamp, bigint) IS 'Transition function of the aggregate cvm.purchase_history.';
 CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamp, amount float8, period interval) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamp, float8, interval) IS 'Transition function of the aggregate cvm.purchase_history.';
+CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamp, amount bigint, period interval) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
+COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamp, bigint, interval) IS 'Transition function of the aggregate cvm.purchase_history.';
 CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamp, amount float8, period interval, time_zone text) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamp, float8, interval, text) IS 'Transition function of the aggregate cvm.purchase_history.';
+CREATE FUNCTION cvm.purchase_history_accum(internal, at timestamp, amount bigint, period interval, time_zone text) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
+COMMENT ON FUNCTION cvm.purchase_history_accum(internal, timestamp, bigint, interval, text) IS 'Transition function of the aggregate cvm.purchase_history.';
 CREATE FUNCTION cvm.purchase_history_accum(internal, at date, amount numeric) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, date, numeric) IS 'Transition function of the aggregate cvm.purchase_history.';
@@ -215,12 +235,21 @@ COMMENT ON FUNCTION cvm.purchase_history_accum(internal, date, numeric, interval
 CREATE FUNCTION cvm.purchase_history_accum(internal, at date, amount float8) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, date, float8) IS 'Transition function of the aggregate cvm.purchase_history.';
+CREATE FUNCTION cvm.purchase_history_accum(internal, at date, amount bigint) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
+COMMENT ON FUNCTION cvm.purchase_history_accum(internal, date, bigint) IS 'Transition function of the aggregate cvm.purchase_history.';
 CREATE FUNCTION cvm.purchase_history_accum(internal, at date, amount float8, period interval) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, date, float8, interval) IS 'Transition function of the aggregate cvm.purchase_history.';
+CREATE FUNCTION cvm.purchase_history_accum(internal, at date, amount bigint, period interval) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
+COMMENT ON FUNCTION cvm.purchase_history_accum(internal, date, bigint, interval) IS 'Transition function of the aggregate cvm.purchase_history.';
 CREATE FUNCTION cvm.purchase_history_accum(internal, at date, amount float8, period interval, time_zone text) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
 COMMENT ON FUNCTION cvm.purchase_history_accum(internal, date, float8, interval, text) IS 'Transition function of the aggregate cvm.purchase_history.';
+CREATE FUNCTION cvm.purchase_history_accum(internal, at date, amount bigint, period interval, time_zone text) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_accum';
+COMMENT ON FUNCTION cvm.purchase_history_accum(internal, date, bigint, interval, text) IS 'Transition function of the aggregate cvm.purchase_history.';
 CREATE FUNCTION cvm.purchase_history_combine(internal, internal) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_combine';
 COMMENT ON FUNCTION cvm.purchase_history_combine(internal, internal) IS 'Combine function of the aggregate cvm.purchase_history.';
@@ -262,6 +291,13 @@ CREATE AGGREGATE cvm.purchase_history(at timestamptz, amount float8) (
 );
 COMMENT ON AGGREGATE cvm.purchase_history(timestamptz, float8) IS
 'Purchase history of a group of rows: periods of one day in UTC. Amounts are floats, taken as their 15-digit decimals. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
+CREATE AGGREGATE cvm.purchase_history(at timestamptz, amount bigint) (
+    SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
+    COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
+    DESERIALFUNC = cvm.purchase_history_deserialize, FINALFUNC = cvm.purchase_history_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.purchase_history(timestamptz, bigint) IS
+'Purchase history of a group of rows: periods of one day in UTC. Amounts are whole numbers of at most 18 digits. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
 CREATE AGGREGATE cvm.purchase_history(at timestamptz, amount float8, period interval) (
     SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
     COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
@@ -269,6 +305,13 @@ CREATE AGGREGATE cvm.purchase_history(at timestamptz, amount float8, period inte
 );
 COMMENT ON AGGREGATE cvm.purchase_history(timestamptz, float8, interval) IS
 'Purchase history of a group of rows: periods of the given length (no months) in UTC. Amounts are floats, taken as their 15-digit decimals. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
+CREATE AGGREGATE cvm.purchase_history(at timestamptz, amount bigint, period interval) (
+    SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
+    COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
+    DESERIALFUNC = cvm.purchase_history_deserialize, FINALFUNC = cvm.purchase_history_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.purchase_history(timestamptz, bigint, interval) IS
+'Purchase history of a group of rows: periods of the given length (no months) in UTC. Amounts are whole numbers of at most 18 digits. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
 CREATE AGGREGATE cvm.purchase_history(at timestamptz, amount float8, period interval, time_zone text) (
     SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
     COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
@@ -276,6 +319,13 @@ CREATE AGGREGATE cvm.purchase_history(at timestamptz, amount float8, period inte
 );
 COMMENT ON AGGREGATE cvm.purchase_history(timestamptz, float8, interval, text) IS
 'Purchase history of a group of rows: periods of the given length (no months) in the given time zone. Amounts are floats, taken as their 15-digit decimals. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
+CREATE AGGREGATE cvm.purchase_history(at timestamptz, amount bigint, period interval, time_zone text) (
+    SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
+    COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
+    DESERIALFUNC = cvm.purchase_history_deserialize, FINALFUNC = cvm.purchase_history_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.purchase_history(timestamptz, bigint, interval, text) IS
+'Purchase history of a group of rows: periods of the given length (no months) in the given time zone. Amounts are whole numbers of at most 18 digits. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
 CREATE AGGREGATE cvm.purchase_history(at timestamp, amount numeric) (
     SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
     COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
@@ -304,6 +354,13 @@ CREATE AGGREGATE cvm.purchase_history(at timestamp, amount float8) (
 );
 COMMENT ON AGGREGATE cvm.purchase_history(timestamp, float8) IS
 'Purchase history of a group of rows: periods of one day in UTC. Times are local in the time zone. Amounts are floats, taken as their 15-digit decimals. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
+CREATE AGGREGATE cvm.purchase_history(at timestamp, amount bigint) (
+    SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
+    COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
+    DESERIALFUNC = cvm.purchase_history_deserialize, FINALFUNC = cvm.purchase_history_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.purchase_history(timestamp, bigint) IS
+'Purchase history of a group of rows: periods of one day in UTC. Times are local in the time zone. Amounts are whole numbers of at most 18 digits. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
 CREATE AGGREGATE cvm.purchase_history(at timestamp, amount float8, period interval) (
     SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
     COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
@@ -311,6 +368,13 @@ CREATE AGGREGATE cvm.purchase_history(at timestamp, amount float8, period interv
 );
 COMMENT ON AGGREGATE cvm.purchase_history(timestamp, float8, interval) IS
 'Purchase history of a group of rows: periods of the given length (no months) in UTC. Times are local in the time zone. Amounts are floats, taken as their 15-digit decimals. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
+CREATE AGGREGATE cvm.purchase_history(at timestamp, amount bigint, period interval) (
+    SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
+    COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
+    DESERIALFUNC = cvm.purchase_history_deserialize, FINALFUNC = cvm.purchase_history_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.purchase_history(timestamp, bigint, interval) IS
+'Purchase history of a group of rows: periods of the given length (no months) in UTC. Times are local in the time zone. Amounts are whole numbers of at most 18 digits. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
 CREATE AGGREGATE cvm.purchase_history(at timestamp, amount float8, period interval, time_zone text) (
     SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
     COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
@@ -318,6 +382,13 @@ CREATE AGGREGATE cvm.purchase_history(at timestamp, amount float8, period interv
 );
 COMMENT ON AGGREGATE cvm.purchase_history(timestamp, float8, interval, text) IS
 'Purchase history of a group of rows: periods of the given length (no months) in the given time zone. Times are local in the time zone. Amounts are floats, taken as their 15-digit decimals. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
+CREATE AGGREGATE cvm.purchase_history(at timestamp, amount bigint, period interval, time_zone text) (
+    SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
+    COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
+    DESERIALFUNC = cvm.purchase_history_deserialize, FINALFUNC = cvm.purchase_history_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.purchase_history(timestamp, bigint, interval, text) IS
+'Purchase history of a group of rows: periods of the given length (no months) in the given time zone. Times are local in the time zone. Amounts are whole numbers of at most 18 digits. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
 CREATE AGGREGATE cvm.purchase_history(at date, amount numeric) (
     SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
     COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
@@ -346,6 +417,13 @@ CREATE AGGREGATE cvm.purchase_history(at date, amount float8) (
 );
 COMMENT ON AGGREGATE cvm.purchase_history(date, float8) IS
 'Purchase history of a group of rows: periods of one day in UTC. A date is local midnight. Amounts are floats, taken as their 15-digit decimals. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
+CREATE AGGREGATE cvm.purchase_history(at date, amount bigint) (
+    SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
+    COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
+    DESERIALFUNC = cvm.purchase_history_deserialize, FINALFUNC = cvm.purchase_history_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.purchase_history(date, bigint) IS
+'Purchase history of a group of rows: periods of one day in UTC. A date is local midnight. Amounts are whole numbers of at most 18 digits. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
 CREATE AGGREGATE cvm.purchase_history(at date, amount float8, period interval) (
     SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
     COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
@@ -353,6 +431,13 @@ CREATE AGGREGATE cvm.purchase_history(at date, amount float8, period interval) (
 );
 COMMENT ON AGGREGATE cvm.purchase_history(date, float8, interval) IS
 'Purchase history of a group of rows: periods of the given length (no months) in UTC. A date is local midnight. Amounts are floats, taken as their 15-digit decimals. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
+CREATE AGGREGATE cvm.purchase_history(at date, amount bigint, period interval) (
+    SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
+    COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
+    DESERIALFUNC = cvm.purchase_history_deserialize, FINALFUNC = cvm.purchase_history_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.purchase_history(date, bigint, interval) IS
+'Purchase history of a group of rows: periods of the given length (no months) in UTC. A date is local midnight. Amounts are whole numbers of at most 18 digits. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
 CREATE AGGREGATE cvm.purchase_history(at date, amount float8, period interval, time_zone text) (
     SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
     COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
@@ -360,3 +445,10 @@ CREATE AGGREGATE cvm.purchase_history(at date, amount float8, period interval, t
 );
 COMMENT ON AGGREGATE cvm.purchase_history(date, float8, interval, text) IS
 'Purchase history of a group of rows: periods of the given length (no months) in the given time zone. A date is local midnight. Amounts are floats, taken as their 15-digit decimals. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';
+CREATE AGGREGATE cvm.purchase_history(at date, amount bigint, period interval, time_zone text) (
+    SFUNC = cvm.purchase_history_accum, STYPE = internal, SSPACE = 512,
+    COMBINEFUNC = cvm.purchase_history_combine, SERIALFUNC = cvm.purchase_history_serialize,
+    DESERIALFUNC = cvm.purchase_history_deserialize, FINALFUNC = cvm.purchase_history_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.purchase_history(date, bigint, interval, text) IS
+'Purchase history of a group of rows: periods of the given length (no months) in the given time zone. A date is local midnight. Amounts are whole numbers of at most 18 digits. Rows with both NULL are skipped, one NULL is error 22004, NaN and infinity are errors; NULL for no rows. Does not depend on the order of rows.';

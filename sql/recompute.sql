@@ -1,4 +1,153 @@
--- recompute: the one way from a feed to published tables (src/recompute)
+-- recompute: runs, models, and the one way from a feed to published tables (src/recompute)
+
+-- ---------- runs ----------
+
+CREATE SEQUENCE cvm.run_id_seq AS bigint;
+COMMENT ON SEQUENCE cvm.run_id_seq IS 'Numbers runs.';
+
+CREATE TABLE cvm.run (
+    run_id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('cvm.run_id_seq'::regclass),
+    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    job_id bigint,
+    attempt integer NOT NULL DEFAULT 1,
+    as_of timestamptz,
+    started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    finished_at timestamptz,
+    status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled', 'crashed')),
+    phase text,
+    pid integer,
+    sqlstate text,
+    purchases bigint,
+    purchases_after_as_of bigint,
+    customers bigint,
+    spend_left_out bigint,
+    purchase_model_id bigint,
+    spend_model_id bigint
+);
+CREATE INDEX run_of_portfolio ON cvm.run (portfolio, run_id);
+COMMENT ON INDEX cvm.run_of_portfolio IS 'Runs of a portfolio.';
+COMMENT ON TABLE cvm.run IS 'Runs: executions of a recompute. Lock is truth, row is record: read cvm.job_runs, which knows a crashed run.';
+COMMENT ON COLUMN cvm.run.run_id IS 'number of the run';
+COMMENT ON COLUMN cvm.run.portfolio IS 'portfolio';
+COMMENT ON COLUMN cvm.run.job_id IS 'job that ran; NULL for a recompute called by hand';
+COMMENT ON COLUMN cvm.run.attempt IS '1 for the first attempt of a due time, more for retries';
+COMMENT ON COLUMN cvm.run.as_of IS 'instant as of which everything was computed';
+COMMENT ON COLUMN cvm.run.started_at IS 'when it began';
+COMMENT ON COLUMN cvm.run.finished_at IS 'when it ended; NULL while it runs';
+COMMENT ON COLUMN cvm.run.status IS 'running, succeeded, failed, cancelled or crashed';
+COMMENT ON COLUMN cvm.run.phase IS 'last step that was begun: summarise, fit, score, publish';
+COMMENT ON COLUMN cvm.run.pid IS 'process that ran it';
+COMMENT ON COLUMN cvm.run.sqlstate IS 'SQLSTATE of the error; its text is in cvm.run_error';
+COMMENT ON COLUMN cvm.run.purchases IS 'rows read from the purchases feed';
+COMMENT ON COLUMN cvm.run.purchases_after_as_of IS 'rows left out because they lie after as_of';
+COMMENT ON COLUMN cvm.run.customers IS 'customers found';
+COMMENT ON COLUMN cvm.run.spend_left_out IS 'repeat buyers left out of the spend model because their mean spend is not positive';
+COMMENT ON COLUMN cvm.run.purchase_model_id IS 'purchase model it fitted';
+COMMENT ON COLUMN cvm.run.spend_model_id IS 'spend model it fitted';
+
+CREATE TABLE cvm.run_error (
+    run_id bigint PRIMARY KEY REFERENCES cvm.run ON DELETE CASCADE,
+    portfolio text NOT NULL,
+    message text,
+    detail text,
+    hint text,
+    context text
+);
+COMMENT ON TABLE cvm.run_error IS 'Errors of runs in full, which may quote data: for the portfolio''s owner alone.';
+COMMENT ON COLUMN cvm.run_error.run_id IS 'run';
+COMMENT ON COLUMN cvm.run_error.portfolio IS 'its portfolio';
+COMMENT ON COLUMN cvm.run_error.message IS 'message';
+COMMENT ON COLUMN cvm.run_error.detail IS 'detail';
+COMMENT ON COLUMN cvm.run_error.hint IS 'hint';
+COMMENT ON COLUMN cvm.run_error.context IS 'context';
+
+-- ---------- models ----------
+
+CREATE SEQUENCE cvm.model_id_seq AS bigint;
+COMMENT ON SEQUENCE cvm.model_id_seq IS 'Numbers fitted models.';
+
+CREATE TABLE cvm.fitted_model (
+    model_id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('cvm.model_id_seq'::regclass),
+    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    run_id bigint NOT NULL,
+    role text NOT NULL CHECK (role IN ('purchases', 'spend')),
+    family text NOT NULL,
+    model cvm.model NOT NULL,
+    as_of timestamptz NOT NULL,
+    fitted_at timestamptz NOT NULL,
+    rung text NOT NULL CHECK (rung IN ('full', 'penalised', 'simpler', 'shrunk')),
+    gradient_norm float8,
+    iterations integer,
+    condition float8
+);
+CREATE INDEX fitted_model_of_portfolio ON cvm.fitted_model (portfolio, model_id);
+COMMENT ON INDEX cvm.fitted_model_of_portfolio IS 'Models of a portfolio.';
+COMMENT ON TABLE cvm.fitted_model IS 'Models that recomputes fitted. Read cvm.models.';
+COMMENT ON COLUMN cvm.fitted_model.model_id IS 'number of the model';
+COMMENT ON COLUMN cvm.fitted_model.portfolio IS 'portfolio';
+COMMENT ON COLUMN cvm.fitted_model.run_id IS 'run that fitted it';
+COMMENT ON COLUMN cvm.fitted_model.role IS 'purchases or spend';
+COMMENT ON COLUMN cvm.fitted_model.family IS 'family: see cvm.families';
+COMMENT ON COLUMN cvm.fitted_model.model IS 'the fitted model, argument of the functions of schema cvm';
+COMMENT ON COLUMN cvm.fitted_model.as_of IS 'instant up to which it has seen purchases';
+COMMENT ON COLUMN cvm.fitted_model.fitted_at IS 'when it was fitted';
+COMMENT ON COLUMN cvm.fitted_model.rung IS 'rung of the ladder: full, penalised, simpler or shrunk';
+COMMENT ON COLUMN cvm.fitted_model.gradient_norm IS 'norm of the gradient in log parameters per customer at the end of the fit';
+COMMENT ON COLUMN cvm.fitted_model.iterations IS 'evaluations of the likelihood';
+COMMENT ON COLUMN cvm.fitted_model.condition IS 'condition number of the observed information in log parameters';
+
+SELECT pg_catalog.pg_extension_config_dump('cvm.run', '');
+SELECT pg_catalog.pg_extension_config_dump('cvm.run_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('cvm.run_error', '');
+SELECT pg_catalog.pg_extension_config_dump('cvm.fitted_model', '');
+SELECT pg_catalog.pg_extension_config_dump('cvm.model_id_seq', '');
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.run, cvm.run_error, cvm.fitted_model TO PUBLIC;
+GRANT USAGE ON SEQUENCE cvm.run_id_seq, cvm.model_id_seq TO PUBLIC;
+ALTER TABLE cvm.run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON cvm.run USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
+CREATE POLICY reader ON cvm.run FOR SELECT USING (cvm.may_read(portfolio));
+COMMENT ON POLICY owner ON cvm.run IS 'A recompute, which runs as the owner, records its runs.';
+COMMENT ON POLICY reader ON cvm.run IS 'Readers of the output schema and pg_monitor see every status.';
+ALTER TABLE cvm.run_error ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON cvm.run_error USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
+COMMENT ON POLICY owner ON cvm.run_error IS 'Members of the owner see their errors.';
+ALTER TABLE cvm.fitted_model ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON cvm.fitted_model USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
+CREATE POLICY reader ON cvm.fitted_model FOR SELECT USING (cvm.may_read(portfolio));
+COMMENT ON POLICY owner ON cvm.fitted_model IS 'A recompute, which runs as the owner, records its models.';
+COMMENT ON POLICY reader ON cvm.fitted_model IS 'Readers of the output schema and pg_monitor see the models.';
+
+-- ---------- the recompute ----------
+
+-- Read by src/recompute/plan.c at the beginning of each run.
+CREATE FUNCTION cvm.recompute_plan(portfolio text,
+    OUT output_schema text, OUT purchases_query text, OUT currency text, OUT time_zone text, OUT period interval,
+    OUT time_unit interval, OUT annual_discount_rate float8, OUT horizon interval, OUT value_horizon interval,
+    OUT margin float8, OUT purchase_family text, OUT spend_family text, OUT predictive_interval boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+    options jsonb := present.options;
+BEGIN
+    PERFORM cvm.check_purchases_feed(portfolio);
+    output_schema := present.output_schema;
+    SELECT format('SELECT f.%I, f.%I, f.%I FROM %I.%I AS f', f.columns ->> 'customer', f.columns ->> 'at', f.columns ->> 'amount',
+                  f.relation_schema, f.relation_name)
+    INTO STRICT purchases_query FROM cvm.feed f WHERE f.portfolio = recompute_plan.portfolio AND f.kind = 'purchases';
+    currency := cvm.option_text(options, 'portfolio_currency', NULL);
+    time_zone := cvm.option_text(options, 'time_zone', 'UTC');
+    period := cvm.option_interval(options, 'period', '1 day');
+    time_unit := cvm.option_interval(options, 'time_unit', '7 days');
+    annual_discount_rate := cvm.option_number(options, 'annual_discount_rate', 0.1, 0, false, 10);
+    horizon := cvm.option_interval(options, 'horizon', '365.25 days');
+    value_horizon := cvm.option_interval(options, 'value_horizon', NULL);
+    margin := cvm.option_number(options, 'margin', 1, 0, true, 1);
+    purchase_family := cvm.option_family(options, 'purchases', 'bg/nbd');
+    spend_family := cvm.option_family(options, 'spend', 'gamma-gamma');
+    predictive_interval := coalesce((options ->> 'predictive_interval')::boolean, true);
+END $$;
+COMMENT ON FUNCTION cvm.recompute_plan(text) IS 'What a recompute of the portfolio would read and with which options, defaults filled in, after checking the feed. Errors as of cvm.check_purchases_feed.';
 
 CREATE PROCEDURE cvm.recompute(portfolio text, as_of timestamptz DEFAULT NULL, "full" boolean DEFAULT false)
 LANGUAGE C AS 'MODULE_PATHNAME', 'cvm_recompute';

@@ -120,4 +120,6 @@ CREATE OPERATOR CLASS cvm.rfm_ops DEFAULT FOR TYPE cvm.rfm USING hash AS
     OPERATOR 1 cvm.=,
     FUNCTION 1 cvm.rfm_hash(cvm.rfm), FUNCTION 2 cvm.rfm_hash_extended(cvm.rfm, bigint);
 COMMENT ON OPERATOR CLASS cvm.rfm_ops USING hash IS 'Hashing of cvm.rfm.';
+COMMENT ON OPERATOR FAMILY cvm.rfm_ops USING btree IS 'Order of cvm.rfm: by recency, then frequency, then monetary score.';
+COMMENT ON OPERATOR FAMILY cvm.rfm_ops USING hash IS 'Hashing of cvm.rfm.';
 

@@ -5,7 +5,7 @@
 CREATE FUNCTION cvm.p_alive(model cvm.model, x float8, t_x float8, age float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_p_alive';
 COMMENT ON FUNCTION cvm.p_alive(cvm.model, float8, float8, float8) IS
-'Probability that the customer is still alive (will ever buy again) given its history, 0 to 1. In bg/nbd it is 1 for x = 0: a property of that model (Fader, Hardie & Lee 2005). 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Probability that the customer is still alive (will ever buy again) given its history, 0 to 1. In bg/nbd it is 1 for x = 0: a property of that model (Fader, Hardie & Lee 2005). 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
 CREATE FUNCTION cvm.p_alive(model cvm.model, history cvm.purchase_history, as_of timestamptz) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_p_alive_history';
@@ -15,7 +15,7 @@ COMMENT ON FUNCTION cvm.p_alive(cvm.model, cvm.purchase_history, timestamptz) IS
 CREATE FUNCTION cvm.expected_purchases(model cvm.model, x float8, t_x float8, age float8, horizon float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_expected_purchases';
 COMMENT ON FUNCTION cvm.expected_purchases(cvm.model, float8, float8, float8, float8) IS
-'Expected number of purchases (purchase periods) within the horizon after now, given the history (Fader, Hardie & Lee 2005, eq. 10; computed without the singularities at a = 1 and a + b <= 1). 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Expected number of purchases (purchase periods) within the horizon after now, given the history (Fader, Hardie & Lee 2005, eq. 10; computed without the singularities at a = 1 and a + b <= 1). 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
 CREATE FUNCTION cvm.expected_purchases(model cvm.model, history cvm.purchase_history, as_of timestamptz, horizon interval) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_expected_purchases_history';
@@ -25,17 +25,17 @@ COMMENT ON FUNCTION cvm.expected_purchases(cvm.model, cvm.purchase_history, time
 CREATE FUNCTION cvm.expected_purchases(model cvm.model, horizon float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_expected_purchases_new';
 COMMENT ON FUNCTION cvm.expected_purchases(cvm.model, float8) IS
-'Expected number of repeat purchases of a new customer within the horizon (in the models time unit) after its first purchase.';
+'Expected number of repeat purchases of a new customer within the horizon (in the model''s time unit) after its first purchase.';
 
 CREATE FUNCTION cvm.discounted_purchases(model cvm.model, x float8, t_x float8, age float8, rate float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_discounted_purchases';
 COMMENT ON FUNCTION cvm.discounted_purchases(cvm.model, float8, float8, float8, float8) IS
-'Discounted expected residual purchases (DERT; Fader, Hardie & Lee 2005, JMR 42): the sum over future purchases of exp(-rate time), rate continuous per model time unit: ln(1 + annual rate) x unit in years. Without a horizon it is unlimited in time and the rate must be positive. 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Discounted expected residual purchases (DERT; Fader, Hardie & Lee 2005, JMR 42): the sum over future purchases of exp(-rate time), rate continuous per model time unit: ln(1 + annual rate) x unit in years. Without a horizon it is unlimited in time and the rate must be positive. 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
 CREATE FUNCTION cvm.discounted_purchases(model cvm.model, x float8, t_x float8, age float8, rate float8, horizon float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_discounted_purchases';
 COMMENT ON FUNCTION cvm.discounted_purchases(cvm.model, float8, float8, float8, float8, float8) IS
-'Discounted expected residual purchases (DERT; Fader, Hardie & Lee 2005, JMR 42): the sum over future purchases of exp(-rate time), rate continuous per model time unit: ln(1 + annual rate) x unit in years. Only purchases within the horizon. 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Discounted expected residual purchases (DERT; Fader, Hardie & Lee 2005, JMR 42): the sum over future purchases of exp(-rate time), rate continuous per model time unit: ln(1 + annual rate) x unit in years. Only purchases within the horizon. 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
 CREATE FUNCTION cvm.discounted_purchases(model cvm.model, history cvm.purchase_history, as_of timestamptz, rate float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_discounted_purchases_history';
@@ -50,12 +50,17 @@ COMMENT ON FUNCTION cvm.discounted_purchases(cvm.model, cvm.purchase_history, ti
 CREATE FUNCTION cvm.log_likelihood(model cvm.model, x float8, t_x float8, age float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_log_likelihood';
 COMMENT ON FUNCTION cvm.log_likelihood(cvm.model, float8, float8, float8) IS
-'Log-likelihood of one customer (natural logarithm, times in the models unit). 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Log-likelihood of one customer (natural logarithm, times in the model''s unit). 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
 CREATE FUNCTION cvm.log_likelihood(model cvm.model, x float8, t_x float8, age float8, log_intervals float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_log_likelihood';
 COMMENT ON FUNCTION cvm.log_likelihood(cvm.model, float8, float8, float8, float8) IS
-'Log-likelihood of one customer with the sum of the logarithms of its interpurchase times, for the cnbd-k families. 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Log-likelihood of one customer with the sum of the logarithms of its interpurchase times, for the cnbd-k families. 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+
+CREATE FUNCTION cvm.log_likelihood(model cvm.model, x float8, mean_spend float8) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_log_likelihood_spend';
+COMMENT ON FUNCTION cvm.log_likelihood(cvm.model, float8, float8) IS
+'Log-likelihood of one customer of a spend model (Fader & Hardie 2013, eq. 1a): x repeat purchases and their mean > 0; 0 for x = 0. 22023 with the row''s values outside that domain.';
 
 CREATE FUNCTION cvm.log_likelihood(model cvm.model, history cvm.purchase_history, as_of timestamptz) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_log_likelihood_history';
@@ -65,7 +70,7 @@ COMMENT ON FUNCTION cvm.log_likelihood(cvm.model, cvm.purchase_history, timestam
 CREATE FUNCTION cvm.purchase_probability(model cvm.model, x float8, t_x float8, age float8, horizon float8, n integer) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_purchase_probability';
 COMMENT ON FUNCTION cvm.purchase_probability(cvm.model, float8, float8, float8, float8, integer) IS
-'Probability of exactly n purchases within the horizon after now, given the history. 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Probability of exactly n purchases within the horizon after now, given the history. 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
 CREATE FUNCTION cvm.purchase_probability(model cvm.model, history cvm.purchase_history, as_of timestamptz, horizon interval, n integer) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_purchase_probability_history';
@@ -75,7 +80,7 @@ COMMENT ON FUNCTION cvm.purchase_probability(cvm.model, cvm.purchase_history, ti
 CREATE FUNCTION cvm.p_no_purchase(model cvm.model, x float8, t_x float8, age float8, horizon float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_p_no_purchase';
 COMMENT ON FUNCTION cvm.p_no_purchase(cvm.model, float8, float8, float8, float8) IS
-'Probability of no purchase within the horizon after now, given the history: churn risk. 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Probability of no purchase within the horizon after now, given the history: churn risk. 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
 CREATE FUNCTION cvm.p_no_purchase(model cvm.model, history cvm.purchase_history, as_of timestamptz, horizon interval) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_p_no_purchase_history';
@@ -85,20 +90,20 @@ COMMENT ON FUNCTION cvm.p_no_purchase(cvm.model, cvm.purchase_history, timestamp
 CREATE FUNCTION cvm.next_purchase(model cvm.model, x float8, t_x float8, age float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_next_purchase';
 COMMENT ON FUNCTION cvm.next_purchase(cvm.model, float8, float8, float8) IS
-'Median time from now to the next purchase given that the customer is alive, in the models time unit. 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Median time from now to the next purchase given that the customer is alive, in the model''s time unit. 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
 CREATE FUNCTION cvm.next_purchase(model cvm.model, x float8, t_x float8, age float8, q float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_next_purchase';
 COMMENT ON FUNCTION cvm.next_purchase(cvm.model, float8, float8, float8, float8) IS
-'Quantile q (between 0 and 1) of the time from now to the next purchase given that the customer is alive, in the models time unit. 22023 with the rows values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
+'Quantile q (between 0 and 1) of the time from now to the next purchase given that the customer is alive, in the model''s time unit. 22023 with the row''s values outside the domain 0 <= t_x <= age, t_x = 0 exactly if x = 0.';
 
 CREATE FUNCTION cvm.expected_spend(model cvm.model, x float8, mean_spend float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_expected_spend';
 COMMENT ON FUNCTION cvm.expected_spend(cvm.model, float8, float8) IS
-'Expected money per future purchase of a spend model: shrinks the customers mean over x repeat purchases to the populations (Fader & Hardie 2013, eq. 5); x = 0 gives the populations mean. 22003 where that is infinite (q <= 1).';
+'Expected money per future purchase of a spend model: shrinks the customer''s mean over x repeat purchases to the population''s (Fader & Hardie 2013, eq. 5); x = 0 gives the population''s mean. 22003 where that is infinite (q <= 1).';
 
 CREATE FUNCTION cvm.expected_spend(model cvm.model, history cvm.purchase_history) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_expected_spend_history';
 COMMENT ON FUNCTION cvm.expected_spend(cvm.model, cvm.purchase_history) IS
-'Expected money per future purchase period of a spend model; without a repeat period of positive mean the populations mean. NULL for a history without purchases.';
+'Expected money per future purchase period of a spend model; without a repeat period of positive mean the population''s mean. NULL for a history without purchases.';
 

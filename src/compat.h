@@ -34,4 +34,18 @@ murmurhash64(uint64 data)
 }
 #endif
 
+/* Index of this process's PGPROC, below MaxBackends for a backend. */
+#if PG_VERSION_NUM >= 170000
+#define cvm_proc_number() ((int) MyProcNumber)
+#else
+#define cvm_proc_number() ((int) MyProc->pgprocno)
+#endif
+
+/* Runs a portal to its end, at top level. */
+#if PG_VERSION_NUM >= 180000
+#define cvm_portal_run(portal, receiver) ((void) PortalRun(portal, FETCH_ALL, true, receiver, receiver, NULL))
+#else
+#define cvm_portal_run(portal, receiver) ((void) PortalRun(portal, FETCH_ALL, true, true, receiver, receiver, NULL))
+#endif
+
 #endif

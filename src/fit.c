@@ -89,10 +89,11 @@ refuse_no_data(const cvm_family *family, const cvm_table *table)
 			 errhint("The model needs customers who bought in at least two periods.")));
 }
 
-void
-cvm_fit_or_error(const cvm_family *family, const cvm_table *table, const cvm_env *env, cvm_fit_result *result)
+/* What went wrong, as an ERROR. */
+static void
+refuse_status(cvm_status status, const cvm_family *family, const cvm_table *table)
 {
-	switch (cvm_fit(family, table, env, result))
+	switch (status)
 	{
 		case CVM_OK:
 			return;
@@ -115,6 +116,15 @@ cvm_fit_or_error(const cvm_family *family, const cvm_table *table, const cvm_env
 	}
 }
 
+void
+cvm_fit_or_error(const cvm_family *family, const cvm_table *table, const cvm_env *env, cvm_fit_result *result)
+{
+	cvm_status	status = cvm_fit(family, table, env, result);
+
+	if (status != CVM_OK)
+		refuse_status(status, family, table);
+}
+
 /* ---------- state of the aggregates ---------- */
 
 typedef struct FitState
@@ -122,8 +132,7 @@ typedef struct FitState
 	const cvm_family *family;
 	double		unit_seconds;
 	TimestampTz as_of;			/* histories only */
-	bool		of_histories;
-	double		left_out;		/* spend: repeat buyers whose mean is not positive */
+	int32		period;			/* of the histories, in seconds; 0 while there is none */
 	int64		n;
 	int64		allocated;
 	cvm_row    *rows;
@@ -199,21 +208,11 @@ family_argument(FunctionCallInfo fcinfo, int n, cvm_kind kind)
 static double
 unit_argument(FunctionCallInfo fcinfo, int n)
 {
-	const Interval *unit;
-	double		seconds;
-
 	if (PG_NARGS() <= n)
 		return WEEK_SECONDS;
 	if (PG_ARGISNULL(n))
 		refuse_null("the unit of a model");
-	unit = PG_GETARG_INTERVAL_P(n);
-	seconds = unit->time / 1e6 + unit->day * 86400.0;
-	if (unit->month != 0 || !(seconds > 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the unit of a model must be positive and must not contain months"),
-				 errhint("Use days, e.g. interval '7 days'.")));
-	return seconds;
+	return cvm_unit_seconds(PG_GETARG_INTERVAL_P(n));
 }
 
 /* Family, unit and as_of are arguments of every row but of the whole group. */
@@ -224,6 +223,19 @@ check_same(const FitState *state, const cvm_family *family, double unit_seconds,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("family, as_of and unit of a fit must not change within a group")));
+}
+
+/* Repeat periods of different lengths are not the same statistic. */
+static void
+check_same_period(FitState *state, int32 period)
+{
+	if (state->period == 0)
+		state->period = period;
+	if (period != 0 && state->period != period)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("histories with periods of %d and %d seconds can not be fitted together", state->period, period),
+				 errhint("Aggregate the purchases of both with the same period.")));
 }
 
 /* ---------- transition functions ---------- */
@@ -248,12 +260,12 @@ cvm_fit_history_accum(PG_FUNCTION_ARGS)
 	{
 		state = new_state(context, family, unit);
 		state->as_of = PG_GETARG_TIMESTAMPTZ(3);
-		state->of_histories = true;
 	}
 	check_same(state, family, unit, PG_GETARG_TIMESTAMPTZ(3));
 	history = PG_GETARG_HISTORY_P(2);
 	if (history->repeat_periods < 0)
 		PG_RETURN_POINTER(state);
+	check_same_period(state, history->period);
 	row.x = history->repeat_periods;
 	row.t_x = cvm_history_span(history, unit);
 	row.age = cvm_history_age(history, state->as_of, unit);
@@ -326,27 +338,23 @@ cvm_fit_accum(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
-static FitState *
-spend_state(FunctionCallInfo fcinfo, MemoryContext context)
-{
-	if (!PG_ARGISNULL(0))
-		return (FitState *) PG_GETARG_POINTER(0);
-	return new_state(context, cvm_family_or_error("gamma-gamma"), 0);
-}
-
 PG_FUNCTION_INFO_V1(cvm_fit_spend_history_accum);
 /* (state, history): customers without a repeat or with a mean <= 0 are left out */
 Datum
 cvm_fit_spend_history_accum(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = aggregate_context(fcinfo);
-	FitState   *state = spend_state(fcinfo, context);
+	FitState   *state = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
 	const PurchaseHistory *history;
 	cvm_row		row = {.weight = 1};
 
 	if (PG_ARGISNULL(1))
-		PG_RETURN_POINTER(state);
+		return return_state(fcinfo, state);
+	if (state == NULL)
+		state = new_state(context, cvm_family_or_error("gamma-gamma"), 0);
 	history = PG_GETARG_HISTORY_P(1);
+	if (history->repeat_periods > 0)
+		check_same_period(state, history->period);
 	row.x = history->repeat_periods;
 	row.mean_spend = cvm_history_mean_spend(history);
 	if (row.x >= 1 && row.mean_spend > 0)
@@ -360,13 +368,15 @@ Datum
 cvm_fit_spend_accum(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = aggregate_context(fcinfo);
-	FitState   *state = spend_state(fcinfo, context);
+	FitState   *state = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
 	cvm_row		row = {.weight = 1};
 
 	if (PG_ARGISNULL(1) && PG_ARGISNULL(2))
-		PG_RETURN_POINTER(state);
+		return return_state(fcinfo, state);
 	if (PG_ARGISNULL(1) || (PG_ARGISNULL(2) && PG_GETARG_FLOAT8(1) != 0))
 		refuse_null("a statistic of a customer");
+	if (state == NULL)
+		state = new_state(context, cvm_family_or_error("gamma-gamma"), 0);
 	row.x = number_argument(fcinfo, 1, 0);
 	if (row.x == 0)
 		PG_RETURN_POINTER(state);
@@ -391,9 +401,9 @@ cvm_fit_combine(PG_FUNCTION_ARGS)
 	{
 		into = new_state(context, from->family, from->unit_seconds);
 		into->as_of = from->as_of;
-		into->of_histories = from->of_histories;
 	}
 	check_same(into, from->family, from->unit_seconds, from->as_of);
+	check_same_period(into, from->period);
 	for (int64 i = 0; i < from->n; i++)
 		add_row(into, &from->rows[i]);
 	PG_RETURN_POINTER(into);
@@ -416,7 +426,7 @@ cvm_fit_serialize(PG_FUNCTION_ARGS)
 	pq_sendstring(&buffer, state->family->name);
 	pq_sendfloat8(&buffer, state->unit_seconds);
 	pq_sendint64(&buffer, state->as_of);
-	pq_sendint8(&buffer, state->of_histories);
+	pq_sendint32(&buffer, state->period);
 	pq_sendint64(&buffer, state->n);
 	pq_sendbytes(&buffer, (char *) state->rows, sizeof(cvm_row) * state->n);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
@@ -439,7 +449,7 @@ cvm_fit_deserialize(PG_FUNCTION_ARGS)
 	unit = pq_getmsgfloat8(&buffer);
 	state = new_state(CurrentMemoryContext, family, unit);
 	state->as_of = pq_getmsgint64(&buffer);
-	state->of_histories = pq_getmsgbyte(&buffer);
+	state->period = pq_getmsgint(&buffer, 4);
 	state->n = pq_getmsgint64(&buffer);
 	state->allocated = Max(state->n, 1);
 	state->rows = repalloc_huge(state->rows, sizeof(cvm_row) * state->allocated);
@@ -470,7 +480,7 @@ cvm_fit_final(PG_FUNCTION_ARGS)
 	if (status == CVM_OK)
 		status = cvm_table_finish(table);
 	if (status != CVM_OK)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory while fitting %s", state->family->name)));
+		refuse_status(status, state->family, table);
 	cvm_fit_or_error(state->family, table, &env, &result);
 	cvm_table_free(table);
 	PG_RETURN_POINTER(cvm_model_from_fit(state->family, &result, state->unit_seconds));

@@ -106,10 +106,11 @@ interval_argument(FunctionCallInfo fcinfo, int n, const Question *question)
 	const Interval *span = PG_GETARG_INTERVAL_P(n);
 	double		seconds = span->time / 1e6 + span->day * 86400.0 + span->month * (YEAR_SECONDS / 12);
 
-	if (!(seconds > 0) || seconds > 1e15)
+	if (!(seconds >= 0) || seconds > 1e15)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a horizon must be positive and finite")));
+				 errmsg("horizon %s is negative or infinite",
+						DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(n))))));
 	return seconds / question->model->unit_seconds;
 }
 
@@ -148,11 +149,16 @@ ask_history(FunctionCallInfo fcinfo, Question *question)
 static Datum
 answer(const Question *question, double value, const char *what)
 {
-	if (!isfinite(value))
+	if (isnan(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s can not be computed for this %s model", what, question->family->name),
+				 errhint("Look for extreme values among the parameters and the customer's statistics.")));
+	if (isinf(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s is infinite for this %s model", what, question->family->name),
-				 errhint("The parameters imply no finite mean; give a horizon, or fit on more data.")));
+				 errhint("The parameters imply no finite mean, or one beyond what a number can hold: give a horizon, or fit on more data.")));
 	return Float8GetDatum(value);
 }
 
@@ -191,13 +197,13 @@ answer_discounted(const Question *question, double rate, double horizon)
 }
 
 /* P(exactly n purchases in the horizon), also for customers that may be gone. */
-static double
-probability(const Question *question, double horizon, int n)
+static Datum
+answer_probability(const Question *question, double horizon, int n)
 {
 	double		alive = question->family->p_alive(question->theta, &question->row);
 	double		given = question->family->pmf_if_alive(question->theta, &question->row, horizon, n);
 
-	return n == 0 ? 1 - alive * (1 - given) : alive * given;
+	return answer(question, n == 0 ? 1 - alive * (1 - given) : alive * given, "the probability");
 }
 
 static int
@@ -275,7 +281,7 @@ cvm_purchase_probability(PG_FUNCTION_ARGS)
 	Question	question;
 
 	ask_raw(fcinfo, &question);
-	PG_RETURN_FLOAT8(probability(&question, horizon_argument(fcinfo, 4), count_argument(fcinfo, 5)));
+	return answer_probability(&question, horizon_argument(fcinfo, 4), count_argument(fcinfo, 5));
 }
 
 PG_FUNCTION_INFO_V1(cvm_p_no_purchase);
@@ -285,7 +291,7 @@ cvm_p_no_purchase(PG_FUNCTION_ARGS)
 	Question	question;
 
 	ask_raw(fcinfo, &question);
-	PG_RETURN_FLOAT8(probability(&question, horizon_argument(fcinfo, 4), 0));
+	return answer_probability(&question, horizon_argument(fcinfo, 4), 0);
 }
 
 PG_FUNCTION_INFO_V1(cvm_next_purchase);
@@ -373,7 +379,7 @@ cvm_p_no_purchase_history(PG_FUNCTION_ARGS)
 	ask_history(fcinfo, &question);
 	if (question.empty)
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(probability(&question, interval_argument(fcinfo, 3, &question), 0));
+	return answer_probability(&question, interval_argument(fcinfo, 3, &question), 0);
 }
 
 PG_FUNCTION_INFO_V1(cvm_purchase_probability_history);
@@ -385,20 +391,37 @@ cvm_purchase_probability_history(PG_FUNCTION_ARGS)
 	ask_history(fcinfo, &question);
 	if (question.empty)
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(probability(&question, interval_argument(fcinfo, 3, &question), count_argument(fcinfo, 4)));
+	return answer_probability(&question, interval_argument(fcinfo, 3, &question), count_argument(fcinfo, 4));
 }
 
 /* ---------- spend ---------- */
 
-static Datum
-answer_spend(Question *question)
+/* (model, x, mean_spend); without a repeat purchase there is no mean to look at */
+static void
+ask_spend(FunctionCallInfo fcinfo, Question *question)
 {
-	if (question->row.x > 0)
-		cvm_check_row(question->family, &question->row);
-	else if (question->row.x < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("x = %g is negative", question->row.x)));
+	ask_model(fcinfo, CVM_SPEND, question);
+	question->row.x = finite_argument(fcinfo, 1, "x");
+	if (question->row.x != 0)
+		question->row.mean_spend = finite_argument(fcinfo, 2, "mean_spend");
+	cvm_check_row(question->family, &question->row);
+}
+
+static Datum
+answer_spend(const Question *question)
+{
 	return answer(question, question->family->expected_spend(question->theta, &question->row), "the expected spend");
+}
+
+PG_FUNCTION_INFO_V1(cvm_log_likelihood_spend);
+/* (model, x, mean_spend); x = 0: 0, mean_spend is not looked at */
+Datum
+cvm_log_likelihood_spend(PG_FUNCTION_ARGS)
+{
+	Question	question;
+
+	ask_spend(fcinfo, &question);
+	return answer(&question, question.family->loglik(question.theta, &question.row), "the log-likelihood");
 }
 
 PG_FUNCTION_INFO_V1(cvm_expected_spend);
@@ -408,10 +431,7 @@ cvm_expected_spend(PG_FUNCTION_ARGS)
 {
 	Question	question;
 
-	ask_model(fcinfo, CVM_SPEND, &question);
-	question.row.x = finite_argument(fcinfo, 1, "x");
-	if (question.row.x > 0)
-		question.row.mean_spend = finite_argument(fcinfo, 2, "mean_spend");
+	ask_spend(fcinfo, &question);
 	return answer_spend(&question);
 }
 

@@ -539,6 +539,22 @@ simulate_if_alive(const double *theta, const cvm_row *row, cvm_rng *rng,
 	return simulate_alive(&c, rng, horizon, times, max);
 }
 
+/*
+ * Each purchase of the Poisson process lambda is the last with probability p: the
+ * others are Poisson with lambda (1 - p), the last comes after Exp(lambda p).
+ */
+static void
+simulate_life_if_alive(const double *theta, const cvm_row *row, cvm_rng *rng,
+					   double *rate, double *lifetime)
+{
+	alive		c = posterior(theta, row);
+	double		lambda = exp(cvm_rng_log_gamma(rng, c.r)) / c.alpha;
+	double		p = cvm_rng_beta(rng, c.a, c.b);
+
+	*rate = lambda * (1 - p);
+	*lifetime = cvm_rng_exponential(rng) / (lambda * p);
+}
+
 static void
 simulate(const double *theta, cvm_rng *rng, cvm_row *row)
 {
@@ -582,5 +598,7 @@ const cvm_family cvm_bg_nbd = {
 	.pmf_if_alive = pmf_if_alive,
 	.next_purchase_if_alive = next_purchase_if_alive,
 	.simulate_if_alive = simulate_if_alive,
+	.simulate_life_if_alive = simulate_life_if_alive,
+	.leaves_at_purchase = true,
 	.simulate = simulate,
 };

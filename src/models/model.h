@@ -131,6 +131,14 @@ typedef struct cvm_family
 	/* one random future given alive: purchase times in (0, horizon], ascending; returns how many (<= max) */
 	int			(*simulate_if_alive) (const double *theta, const cvm_row *row, cvm_rng *rng,
 									  double horizon, double *times, int max);
+	/*
+	 * The same future as two numbers, where purchases are a Poisson process until
+	 * the customer leaves: its rate, and the time from now until he leaves (with one
+	 * more purchase, if leaves_at_purchase).  NULL: `times` are all there is.
+	 */
+	void		(*simulate_life_if_alive) (const double *theta, const cvm_row *row, cvm_rng *rng,
+										   double *rate, double *lifetime);
+	bool		leaves_at_purchase;
 	/* one random customer observed over row->age (input): sets x, t_x (log_intervals) */
 	void		(*simulate) (const double *theta, cvm_rng *rng, cvm_row *row);
 

@@ -6,12 +6,13 @@
  * with z_j ~ Gamma(p, nu) and nu ~ Gamma(q + p x, gamma + x m) (Gamma-Gamma).
  * Write z_j = g_j / nu: given alive, V = margin * (gamma + x m) * R, where
  * R = (sum exp(-rate tau_j) g_j) / Gamma(q + p x, 1) depends on (x, age) alone.
- * So R is tabulated on a grid of (x, age) by seeded simulation of the purchase
- * family (simulate_if_alive), interpolated, and every customer is a scale and
- * an atom at 0 of mass 1 - P(alive).
+ * So W = R / E[R] = V / E[V | alive] is tabulated on a grid of (x, age) by seeded
+ * simulation of the purchase family and interpolated; what a customer adds is a
+ * scale, his mean in closed form, and an atom at 0 of mass 1 - P(alive) P(any
+ * purchase in the horizon | alive).
  *
- * The mean is not taken from the simulation: callers have it in closed form,
- * and the tabulated R is rescaled to it.
+ * Families whose future given alive depends on t_x as well are tabulated at
+ * t_x = age: an approximation for them.
  */
 #ifndef CVM_MODELS_PREDICTIVE_H
 #define CVM_MODELS_PREDICTIVE_H
@@ -24,22 +25,27 @@ typedef struct cvm_prediction
 {
 	double		low;			/* quantile at level `low_level` */
 	double		high;
-	double		variance;		/* of V, unconditional on alive; finite (tail beyond the table's last quantile truncated) */
+	double		variance;		/* of V, unconditional on alive; finite (heavy tails of spend count up to a limit) */
 } cvm_prediction;
 
 /*
- * rate: continuous, per time unit, > 0 unless horizon is finite.
+ * theta: of the purchase family, must outlive the table; spend_theta: p, q, gamma
+ * of Gamma-Gamma.
+ * rate: continuous, per time unit, >= 0; where it is 0 and the horizon is not
+ * finite, means may not exist, and such customers can not be asked for.
  * max_x, max_age: the largest that will be asked for.
+ * Polls env->cancelled every few milliseconds.
  */
 extern cvm_status cvm_predictive_new(const cvm_family *purchases, const double *theta,
-									 const cvm_family *spend, const double *spend_theta,
-									 double rate, double horizon, double margin,
+									 const double *spend_theta, double rate, double horizon,
 									 double max_x, double max_age, uint64_t seed,
 									 const cvm_env *env, cvm_predictive **out);
 
 /*
- * row: x, age and mean_spend (ignored where x = 0); p_alive in [0, 1];
+ * row: x, age and mean_spend (0 where nothing is known of a customer's spend but
+ * the population's, in spite of x); p_alive in [0, 1];
  * mean = the closed-form E[V] (p_alive * expected_spend * discounted * margin).
+ * A mean that is 0 or not finite predicts 0 throughout.
  */
 extern void cvm_predict(const cvm_predictive *predictive, const cvm_row *row,
 						double p_alive, double mean,
@@ -49,7 +55,7 @@ extern void cvm_predictive_free(cvm_predictive *predictive);
 
 /*
  * Quantile of a sum of many independent non-negative values with this mean and
- * variance: gamma distribution matched to both (Wilson & Hilferty 1931).
+ * variance: of the gamma distribution that has both.
  */
 extern double cvm_sum_quantile(double mean, double variance, double level);
 

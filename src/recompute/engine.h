@@ -228,7 +228,7 @@ extern void cvm_publish(const RecomputePlan *plan, int64 run_id, const Populatio
 						const FittedPair *fit, const SegmentSum *sums, int n_sums);
 extern void cvm_refresh_views(const RecomputePlan *plan);
 extern void cvm_drop_leftovers(const RecomputePlan *plan);
-/* drops one retired partition that no snapshot can need; false if there is none or readers are in the way */
-extern bool cvm_drop_retired(const RecomputePlan *plan);
+/* drops a retired run's partition if no snapshot can need it and no reader is in the way */
+extern bool cvm_drop_retired(const RecomputePlan *plan, int64 *after);
 
 #endif

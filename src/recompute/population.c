@@ -31,6 +31,7 @@ struct PopulationStats
 	const RecomputePlan *plan;
 	Population *population;
 	MemoryContext context;		/* of the population */
+	MemoryContext memory;		/* of the arrays below: buckets come and go */
 	int64		gaps[GAP_CLASSES];
 	int64		n_gaps;
 	ValueArray	recency;		/* last purchase period */
@@ -53,6 +54,7 @@ cvm_population_begin(const RecomputePlan *plan, Population *population, MemoryCo
 	stats->plan = plan;
 	stats->population = population;
 	stats->context = context;
+	stats->memory = CurrentMemoryContext;
 	stats->cached_day = PG_INT32_MIN;
 	population->gap_quantile = -1;
 	population->cohorts = MemoryContextAllocZero(context, sizeof(CohortRow *) * CVM_COHORT_MONTHS);
@@ -60,14 +62,14 @@ cvm_population_begin(const RecomputePlan *plan, Population *population, MemoryCo
 }
 
 static void
-append(ValueArray *array, double value)
+append(PopulationStats *stats, ValueArray *array, double value)
 {
 	if (array->n == array->allocated)
 	{
 		array->allocated = array->allocated ? array->allocated * 2 : 1024;
 		array->values = array->values
 			? repalloc_huge(array->values, sizeof(double) * array->allocated)
-			: palloc(sizeof(double) * array->allocated);
+			: MemoryContextAlloc(stats->memory, sizeof(double) * array->allocated);
 	}
 	array->values[array->n++] = value;
 }
@@ -136,11 +138,11 @@ count_gaps(PopulationStats *stats, const CvmPurchase *rows, int n_periods)
 		stats->scratch_size = Max(n_periods, 64) * 2;
 		if (stats->scratch_gaps)
 			pfree(stats->scratch_gaps);
-		stats->scratch_gaps = palloc_extended(sizeof(int32) * stats->scratch_size, MCXT_ALLOC_HUGE);
+		stats->scratch_gaps = MemoryContextAllocHuge(stats->memory, sizeof(int32) * stats->scratch_size);
 	}
 	for (int i = 1; i < n_periods; i++)
 	{
-		int32		gap = rows[i].period - rows[i - 1].period;
+		int32		gap = (int32) Min((int64) rows[i].period - rows[i - 1].period, PG_INT32_MAX);
 
 		stats->gaps[gap_class(gap)]++;
 		stats->scratch_gaps[i - 1] = gap;
@@ -241,8 +243,8 @@ remember_rows(PopulationStats *stats, const CvmPurchase *rows, int n)
 			pfree(stats->months);
 			pfree(stats->amounts);
 		}
-		stats->months = palloc_extended(sizeof(int) * stats->rows_size, MCXT_ALLOC_HUGE);
-		stats->amounts = palloc_extended(sizeof(int128) * stats->rows_size, MCXT_ALLOC_HUGE);
+		stats->months = MemoryContextAllocHuge(stats->memory, sizeof(int) * stats->rows_size);
+		stats->amounts = MemoryContextAllocHuge(stats->memory, sizeof(int128) * stats->rows_size);
 	}
 	for (int i = 0; i < n; i++)
 	{
@@ -298,9 +300,9 @@ cvm_count_customer(PopulationStats *stats, CvmPurchase *rows, int n, CustomerRec
 	population->n_repeaters += n_periods > 1;
 	record->own_gap = count_gaps(stats, rows, n_periods);
 	count_cohort(stats, n, rows, n_periods);
-	append(&stats->recency, history->last_period);
-	append(&stats->frequency, n_periods);
-	append(&stats->monetary, cvm_history_total(history));
+	append(stats, &stats->recency, history->last_period);
+	append(stats, &stats->frequency, n_periods);
+	append(stats, &stats->monetary, cvm_history_total(history));
 	population->max_x = Max(population->max_x, history->repeat_periods);
 	population->max_age = Max(population->max_age,
 							  ((double) stats->plan->as_of_period - history->first_period) *

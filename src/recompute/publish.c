@@ -40,6 +40,7 @@
 #include "worker/shared.h"
 
 #define BATCH_ROWS 1000
+#define PATIENCE 3				/* retired runs that readers may keep from being dropped unhindered */
 #define NEXT_PURCHASE_YEARS 10	/* later ones are not given a date */
 
 /* Columns of score, by what the writer puts there. */
@@ -100,7 +101,7 @@ create_partition(const RecomputePlan *plan, int64 run_id)
 
 	cvm_spi(SPI_OK_UTILITY,
 			psprintf("CREATE TABLE %s (LIKE %s INCLUDING COMMENTS,"
-					 " CONSTRAINT run CHECK (run_id IS NOT NULL AND run_id = '" INT64_FORMAT "'::pg_catalog.int8))"
+					 " CONSTRAINT cvm_run CHECK (run_id IS NOT NULL AND run_id = '" INT64_FORMAT "'::pg_catalog.int8))"
 					 " WITH (autovacuum_enabled = on)",
 					 cvm_quote(plan, name), cvm_quote(plan, "score"), run_id),
 			0, NULL, NULL, NULL);
@@ -108,7 +109,10 @@ create_partition(const RecomputePlan *plan, int64 run_id)
 	return table_open(get_relname_relid(name, get_namespace_oid(plan->output_schema, false)), RowExclusiveLock);
 }
 
-/* Tables of runs that never got published: nobody else can own them, we hold the lock. */
+/*
+ * Tables of runs that never got published, told from a user's own by their
+ * constraint: no other run can need them, we hold the lock.
+ */
 void
 cvm_drop_leftovers(const RecomputePlan *plan)
 {
@@ -117,7 +121,9 @@ cvm_drop_leftovers(const RecomputePlan *plan)
 	uint64		n = cvm_spi(SPI_OK_SELECT,
 							"SELECT c.relname FROM pg_catalog.pg_class c"
 							" JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace AND s.nspname = $1::pg_catalog.name"
-							" WHERE c.relname ~ '^score_[0-9]+$' AND c.relkind = 'r' AND NOT c.relispartition",
+							" WHERE c.relname ~ '^score_[0-9]+$' AND c.relkind = 'r' AND NOT c.relispartition"
+							" AND EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid"
+							" AND k.contype = 'c' AND k.conname = 'cvm_run')",
 							1, types, values, NULL);
 	SPITupleTable *leftovers = SPI_tuptable;
 
@@ -475,12 +481,8 @@ write_segment_stat(const RecomputePlan *plan, int64 run_id, const SegmentSum *su
 
 /* Every month of a cohort up to as_of, also the silent ones. */
 static void
-write_cohort(const RecomputePlan *plan, int64 run_id, int month, const CohortRow *row)
+write_cohort(const RecomputePlan *plan, SPIPlanPtr insert, int64 run_id, int month, const CohortRow *row)
 {
-	char	   *sql = psprintf("INSERT INTO %s (run_id, cohort_on, age_periods, customers, active, value)"
-							   " VALUES ($1, $2, $3, $4, $5, pg_catalog.round($6 * $7::pg_catalog.numeric, 4))",
-							   cvm_quote(plan, "cohort_cell"));
-	Oid			types[7] = {INT8OID, DATEOID, INT4OID, INT8OID, INT8OID, NUMERICOID, FLOAT8OID};
 	DateADT		start = date2j(CVM_COHORT_FIRST_YEAR + month / 12, month % 12 + 1, 1) - POSTGRES_EPOCH_JDATE;
 
 	for (int age = 0; age < row->n_ages; age++)
@@ -491,7 +493,8 @@ write_cohort(const RecomputePlan *plan, int64 run_id, int month, const CohortRow
 			cvm_numeric_from_int128(row->cells[age].value, CVM_MAX_SCALE), Float8GetDatum(plan->margin)
 		};
 
-		cvm_spi(SPI_OK_INSERT, sql, 7, types, values, NULL);
+		if (SPI_execute_plan(insert, values, NULL, false, 0) != SPI_OK_INSERT)
+			elog(ERROR, "could not insert into %s", cvm_quote(plan, "cohort_cell"));
 	}
 }
 
@@ -500,14 +503,22 @@ write_cohorts(const RecomputePlan *plan, int64 run_id, const Population *populat
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "cvm cohorts", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
+	char	   *sql = psprintf("INSERT INTO %s (run_id, cohort_on, age_periods, customers, active, value)"
+							   " VALUES ($1, $2, $3, $4, $5, pg_catalog.round($6 * $7::pg_catalog.numeric, 4))",
+							   cvm_quote(plan, "cohort_cell"));
+	Oid			types[7] = {INT8OID, DATEOID, INT4OID, INT8OID, INT8OID, NUMERICOID, FLOAT8OID};
+	SPIPlanPtr	insert = SPI_prepare(sql, 7, types);	/* a long-lived shop has ten thousands of cells */
 
+	if (insert == NULL)
+		elog(ERROR, "could not prepare: %s", sql);
 	for (int month = 0; month < CVM_COHORT_MONTHS; month++)
 		if (population->cohorts[month])
 		{
 			CHECK_FOR_INTERRUPTS();
-			write_cohort(plan, run_id, month, population->cohorts[month]);
+			write_cohort(plan, insert, run_id, month, population->cohorts[month]);
 			MemoryContextReset(scratch);
 		}
+	SPI_freeplan(insert);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }
@@ -601,39 +612,50 @@ nobody_needs(const RecomputePlan *plan, int64 replaced_by_xid)
 	return TransactionIdPrecedes(replaced, oldest);
 }
 
+/*
+ * Readers in the way are left alone, unless they have been in the way of several
+ * runs: then new ones wait for at most 20 ms, in which short ones end.
+ */
 static void
-drop_run(const RecomputePlan *plan, int64 run_id)
+drop_run(const RecomputePlan *plan, int64 run_id, bool insist)
 {
 	static const char *const run_keyed[] = {"segment_stat", "cohort_cell", "retired_run"};
+	char	   *partition = partition_name(run_id);
 	Oid			types[1] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(run_id)};
 
-	cvm_spi(SPI_OK_UTILITY, "SET LOCAL lock_timeout = '20ms'", 0, NULL, NULL, NULL);
-	cvm_spi(SPI_OK_UTILITY, psprintf("DROP TABLE IF EXISTS %s", cvm_quote(plan, partition_name(run_id))),
-			0, NULL, NULL, NULL);
+	if (OidIsValid(get_relname_relid(partition, get_namespace_oid(plan->output_schema, false))))
+	{
+		if (insist)
+			cvm_spi(SPI_OK_UTILITY, "SET LOCAL lock_timeout = '20ms'", 0, NULL, NULL, NULL);
+		cvm_spi(SPI_OK_UTILITY,
+				psprintf("LOCK TABLE ONLY %s, %s IN ACCESS EXCLUSIVE MODE%s", cvm_quote(plan, "score"),
+						 cvm_quote(plan, partition), insist ? "" : " NOWAIT"),
+				0, NULL, NULL, NULL);
+		cvm_spi(SPI_OK_UTILITY, psprintf("DROP TABLE %s", cvm_quote(plan, partition)), 0, NULL, NULL, NULL);
+	}
 	for (int i = 0; i < (int) lengthof(run_keyed); i++)
 		cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s WHERE run_id = $1", cvm_quote(plan, run_keyed[i])),
 				1, types, values, NULL);
 }
 
 /*
- * Tries to drop one run in a subtransaction; readers wait at most lock_timeout
- * for it, and it gives way to them.
+ * Tries to drop one run in a subtransaction.  The new run is published and
+ * recorded by now: whatever is in the way of the old one, somebody's own view of
+ * its partition, say, is worth a warning and no more.
  */
-static bool
-try_drop(const RecomputePlan *plan, int64 run_id)
+static void
+try_drop(const RecomputePlan *plan, int64 run_id, bool insist)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool dropped = false;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		drop_run(plan, run_id);
+		drop_run(plan, run_id, insist);
 		ReleaseCurrentSubTransaction();
-		dropped = true;
 	}
 	PG_CATCH();
 	{
@@ -643,28 +665,43 @@ try_drop(const RecomputePlan *plan, int64 run_id)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+			ereport(WARNING,
+					(errcode(error->sqlerrcode),
+					 errmsg("run " INT64_FORMAT " of portfolio \"%s\" was replaced but could not be dropped: %s",
+							run_id, plan->portfolio, error->message),
+					 error->detail ? errdetail_internal("%s", error->detail) : 0,
+					 errhint("The next recompute tries again.")));
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	return dropped;
 }
 
+/* Tries the oldest retired run above *after, which becomes that run; false if there is none. */
 bool
-cvm_drop_retired(const RecomputePlan *plan)
+cvm_drop_retired(const RecomputePlan *plan, int64 *after)
 {
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(*after)};
 	bool		isnull;
-	int64		run_id;
 	int64		replaced;
+	int64		waiting;
 
 	if (cvm_spi(SPI_OK_SELECT,
-				psprintf("SELECT run_id, replaced_by_xid FROM %s ORDER BY run_id LIMIT 1", cvm_quote(plan, "retired_run")),
-				0, NULL, NULL, NULL) != 1)
+				psprintf("SELECT run_id, replaced_by_xid, pg_catalog.count(*) OVER () FROM %s WHERE run_id > $1 ORDER BY run_id LIMIT 1",
+						 cvm_quote(plan, "retired_run")),
+				1, types, values, NULL) != 1)
 		return false;
-	run_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	*after = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	replaced = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	waiting = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
 	SPI_freetuptable(SPI_tuptable);
-	return nobody_needs(plan, replaced) && try_drop(plan, run_id);
+	if (nobody_needs(plan, replaced))
+		try_drop(plan, *after, waiting > PATIENCE);
+	return true;
 }

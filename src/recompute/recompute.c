@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "recompute/owner.h"
 #include "recompute/recompute.h"
 #include "worker/shared.h"
 
@@ -69,47 +70,7 @@ cvm_recompute_init(void)
 							PGC_USERSET, GUC_UNIT_MB, NULL, NULL, NULL);
 }
 
-/* ---------- the portfolio, its owner and its lock ---------- */
-
-/*
- * Finds the portfolio with the caller's own rights (row security hides other
- * people's) and checks that the caller may act as its owner.
- */
-static void
-find_portfolio(Run *run)
-{
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(run->plan->portfolio)};
-	bool		isnull;
-	Datum		owner;
-
-	if (cvm_spi(SPI_OK_SELECT,
-				"SELECT p.portfolio_id, n.nspowner, p.output_schema"
-				" FROM cvm.portfolio p LEFT JOIN pg_catalog.pg_namespace n"
-				"   ON n.nspname OPERATOR(pg_catalog.=) p.output_schema::pg_catalog.name"
-				" WHERE p.portfolio OPERATOR(pg_catalog.=) $1",
-				1, types, values, NULL) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("portfolio \"%s\" does not exist", run->plan->portfolio),
-				 errhint("The view cvm.portfolios lists those you may use; cvm.create_portfolio makes one.")));
-	run->plan->portfolio_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	owner = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull);
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_SCHEMA),
-				 errmsg("the output schema \"%s\" of portfolio \"%s\" does not exist",
-						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3), run->plan->portfolio),
-				 errhint("Remove the portfolio with cvm.drop_portfolio and create it again.")));
-	run->plan->owner = DatumGetObjectId(owner);
-	if (!is_member_of_role(GetUserId(), run->plan->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to recompute portfolio \"%s\"", run->plan->portfolio),
-				 errdetail("Only its owner \"%s\", members of that role and superusers may.",
-						   GetUserNameFromId(run->plan->owner, false))));
-	SPI_freetuptable(SPI_tuptable);
-}
+/* ---------- the portfolio's lock ---------- */
 
 /* The tag that cvm.job_runs looks for as well. */
 static LOCKTAG
@@ -156,10 +117,10 @@ begin_run(Run *run)
 	};
 	bool		isnull;
 
-	/* we hold the lock, so whatever still says 'running' is dead */
+	/* we hold the lock, so whatever still says 'running' is dead; a job's runner looks after its runs itself */
 	cvm_spi(SPI_OK_UPDATE,
 			"UPDATE cvm.run SET status = 'crashed', finished_at = pg_catalog.clock_timestamp()"
-			" WHERE portfolio = $1 AND status = 'running' AND run_id <> $4",
+			" WHERE portfolio = $1 AND status = 'running' AND run_id <> $4 AND job_id IS NULL",
 			4, types, values, NULL);
 	if (cvm_adopted_run_id > 0)
 		cvm_spi(SPI_OK_UPDATE_RETURNING,
@@ -198,7 +159,7 @@ text_or_null(const char *text, char *null)
 	return text ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
-/* Completes the row after an error; the caller is in a clean transaction. */
+/* Completes the row after an error, its text apart (only owners read it); the caller is in a clean transaction. */
 static void
 record_failure(Run *run, const ErrorData *error)
 {
@@ -214,60 +175,26 @@ record_failure(Run *run, const ErrorData *error)
 	values[5] = text_or_null(error->hint, &nulls[5]);
 	values[6] = text_or_null(error->context, &nulls[6]);
 	cvm_spi(SPI_OK_UPDATE,
-			"UPDATE cvm.run SET status = $2, sqlstate = $3, message = $4, detail = $5, hint = $6, context = $7,"
-			" finished_at = pg_catalog.clock_timestamp() WHERE run_id = $1",
+			"UPDATE cvm.run SET status = $2, sqlstate = $3, finished_at = pg_catalog.clock_timestamp() WHERE run_id = $1",
+			3, types, values, NULL);
+	cvm_spi(SPI_OK_INSERT,
+			"INSERT INTO cvm.run_error (run_id, portfolio, message, detail, hint, context)"
+			" SELECT r.run_id, r.portfolio, $4, $5, $6, $7 FROM cvm.run r WHERE r.run_id = $1"
+			" ON CONFLICT (run_id) DO NOTHING",
 			7, types, values, nulls);
 }
 
 /* ---------- running a step as the owner ---------- */
-
-/*
- * Settings under which a feed is read and tables are written: nothing of the
- * caller's session may change a result or what a name means.
- */
-static int
-enter_owner(const RecomputePlan *plan, int restriction, Oid *save_user, int *save_context)
-{
-	static const char *const settings[][2] = {
-		{"search_path", "pg_catalog, pg_temp"},
-		{"TimeZone", "UTC"},
-		{"DateStyle", "ISO, MDY"},
-		{"IntervalStyle", "postgres"},
-		{"bytea_output", "hex"},
-		{"extra_float_digits", "1"},
-		{"lc_monetary", "C"},
-		{"jit", "off"},
-		{"synchronize_seqscans", "off"},
-		{"max_parallel_workers_per_gather", "0"},
-		{"row_security", "on"}
-	};
-	int			level;
-
-	GetUserIdAndSecContext(save_user, save_context);
-	SetUserIdAndSecContext(plan->owner, *save_context | restriction);
-	level = NewGUCNestLevel();
-	for (int i = 0; i < lengthof(settings); i++)
-		(void) set_config_option(settings[i][0], settings[i][1],
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	return level;
-}
-
-static void
-leave_owner(int level, Oid save_user, int save_context)
-{
-	AtEOXact_GUC(false, level);
-	SetUserIdAndSecContext(save_user, save_context);
-}
 
 static void
 step_as_owner(Run *run, Step step, int restriction)
 {
 	Oid			save_user;
 	int			save_context;
-	int			level = enter_owner(run->plan, restriction, &save_user, &save_context);
+	int			level = cvm_enter_owner(run->plan, restriction, &save_user, &save_context);
 
 	step(run);
-	leave_owner(level, save_user, save_context);
+	cvm_leave_owner(level, save_user, save_context);
 }
 
 static void
@@ -275,11 +202,11 @@ fail_as_owner(Run *run, const ErrorData *error)
 {
 	Oid			save_user;
 	int			save_context;
-	int			level = enter_owner(run->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
+	int			level = cvm_enter_owner(run->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
 									&save_user, &save_context);
 
 	record_failure(run, error);
-	leave_owner(level, save_user, save_context);
+	cvm_leave_owner(level, save_user, save_context);
 }
 
 /*
@@ -557,14 +484,15 @@ drop_retired(Run *run)
 	Oid			save_user;
 	int			save_context;
 	int			level;
+	int64		run_id = 0;
 	bool		more = true;
 
-	for (int i = 0; i < 5 && more; i++)
+	while (more)
 	{
-		level = enter_owner(run->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
+		level = cvm_enter_owner(run->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
 							&save_user, &save_context);
-		more = cvm_drop_retired(run->plan);
-		leave_owner(level, save_user, save_context);
+		more = cvm_drop_retired(run->plan, &run_id);
+		cvm_leave_owner(level, save_user, save_context);
 		SPI_commit();
 	}
 }
@@ -644,7 +572,7 @@ cvm_recompute(PG_FUNCTION_ARGS)
 				 errmsg("portfolio must not be null")));
 	run = new_run(fcinfo, atomic);
 	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
-	find_portfolio(run);
+	cvm_find_portfolio(run->plan);
 	run_locked(run);
 	SPI_finish();
 	MemoryContextDelete(run->context);

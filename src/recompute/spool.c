@@ -3,7 +3,9 @@
  * limit and in a temporary file beyond it.
  *
  * The file outlives transactions (the recompute commits between its steps), so
- * it must be freed by cvm_spool_free, also on error.
+ * it must be freed by cvm_spool_free, also on error.  Records must all be added,
+ * and the spool rewound once, in the transaction that began with them: a file
+ * grows on behalf of that transaction's resource owner.
  */
 #include "engine.h"
 

@@ -37,6 +37,8 @@
 #define CHUNK_BYTES (64 * 1024)
 #define PRIOR_MARK 255			/* scale of an event that is a prior segment membership */
 #define PROGRESS_ROWS 65536
+#define RESET_ROWS 64			/* rows between resets of what converting them left behind */
+#define POLL_EVENTS 16384
 
 /*
  * One row of the feed.  For a customer type that is passed by reference `key`
@@ -72,7 +74,7 @@ typedef struct Summary
 	PopulationStats *stats;
 	int64		run_id;
 	MemoryContext context;		/* of the whole step */
-	MemoryContext row_context;	/* reset every row that may allocate */
+	MemoryContext row_context;	/* of converting rows; reset every RESET_ROWS */
 	bool		prior;			/* receiving prior members, not purchases */
 	Oid			at_type;
 	Oid			amount_type;
@@ -262,10 +264,11 @@ receive_purchase(TupleTableSlot *slot, DestReceiver *self)
 	slot_getallattrs(slot);
 	if (unlikely(slot->tts_isnull[0] || slot->tts_isnull[1] || slot->tts_isnull[2]))
 		refuse_null(summary, slot);
-	if ((++summary->population->purchases_read) % PROGRESS_ROWS == 0)
+	if ((++summary->population->purchases_read) % RESET_ROWS == 0)
 	{
-		cvm_progress(summary->run_id, "summarise", summary->population->purchases_read, 0);
 		MemoryContextReset(summary->row_context);
+		if (summary->population->purchases_read % PROGRESS_ROWS == 0)
+			cvm_progress(summary->run_id, "summarise", summary->population->purchases_read, 0);
 	}
 	old = MemoryContextSwitchTo(summary->row_context);
 	if (convert_purchase(summary, slot, &purchase))
@@ -311,11 +314,14 @@ receive_prior(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* Equal bits are equal keys for these, and a machine word holds them. */
+/*
+ * Equal bits are equal keys for these, and a machine word holds them (an oid's
+ * upper half differs between a stored and a computed one).
+ */
 static bool
 is_plain_key(Oid type)
 {
-	return type == INT8OID || type == INT4OID || type == INT2OID || type == OIDOID;
+	return type == INT8OID || type == INT4OID || type == INT2OID;
 }
 
 static void
@@ -523,6 +529,8 @@ assign_groups(Summary *summary, Bucket *bucket, Grouping *grouping)
 		int			number = find_group(summary, grouping, (const char *) event);
 		CustomerGroup	   *group = &grouping->groups[number];
 
+		if (i % POLL_EVENTS == 0)
+			CHECK_FOR_INTERRUPTS();
 		grouping->group_of[i++] = number;
 		if (event->purchase.scale == PRIOR_MARK)
 		{
@@ -690,6 +698,7 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	PopActiveSnapshot();
 	group_buckets(summary);
 	cvm_population_end(summary->stats);
+	cvm_spool_rewind(population->customers);	/* writes what is buffered while the file's owner lives */
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }

@@ -56,6 +56,7 @@ struct Valuer
 	cvm_env		env;
 	figures_hash *cache;
 	cvm_predictive *predictive; /* NULL if the option predictive_interval is off */
+	CvmAmount	margin;
 	int64		as_of_day;
 	const char *method;
 	bool		fallback;
@@ -94,8 +95,7 @@ make_predictive(Valuer *valuer)
 {
 	const RecomputePlan *plan = valuer->plan;
 	cvm_status	status = cvm_predictive_new(plan->purchase_family, valuer->fit->purchases.theta,
-											plan->spend_family, valuer->fit->spend.theta,
-											plan->rate, plan->value_horizon, plan->margin,
+											valuer->fit->spend.theta, plan->rate, plan->value_horizon,
 											valuer->population->max_x, valuer->population->max_age,
 											1, &valuer->env, &valuer->predictive);
 
@@ -120,6 +120,7 @@ cvm_valuer_new(const RecomputePlan *plan, const Population *population,
 	valuer->fit = fit;
 	valuer->env = cvm_server_env(context);
 	valuer->cache = figures_create(context, 4096, NULL);
+	valuer->margin = cvm_amount_from_float8(plan->margin);
 	valuer->as_of_day = local_day(plan, plan->as_of);
 	valuer->method = method_name(fit);
 	valuer->fallback = strcmp(valuer->method, "full") != 0;
@@ -185,32 +186,41 @@ alive_figures(Valuer *valuer, const PurchaseHistory *history, const cvm_row *row
 	return entry->figures;
 }
 
+/* value / 10^digits, rounded half away from zero; value * 10^-digits where that is negative */
+static int128
+shift_decimal(int128 value, int digits)
+{
+	int128		divisor = 1;
+
+	for (; digits < 0; digits++)
+		value *= 10;
+	for (; digits > 0; digits--)
+		divisor *= 10;
+	return (value >= 0 ? value + divisor / 2 : value - divisor / 2) / divisor;
+}
+
 /*
  * Realised value: all money to date times the margin, in 1/10000 of the currency
- * unit, so that what is published adds up exactly.
+ * unit, so that what is published adds up exactly.  The margin is the decimal
+ * that it was given as; what exceeds 128 bits on the way is rounded twice.
  */
 static int64
-realised(const RecomputePlan *plan, const PurchaseHistory *history)
+realised(const Valuer *valuer, const PurchaseHistory *history)
 {
-	long double money = (long double) cvm_history_int128(history->total);
-	long double value = money * powl(10.0L, 4 - history->scale) * (long double) plan->margin;
+	int128		money = cvm_history_int128(history->total);
+	long double about = (long double) money * powl(10.0L, 4 - history->scale) * (long double) valuer->plan->margin;
+	int			digits = history->scale + valuer->margin.scale - 4;
+	int128		exact;
 
-	if (plan->margin == 1 && history->scale <= 4)
-	{
-		int128		exact = cvm_history_int128(history->total);
-
-		for (int i = history->scale; i < 4; i++)
-			if (__builtin_mul_overflow(exact, (int128) 10, &exact))
-				break;
-		if (fabsl(value) < 9e18L)
-			return (int64) exact;
-	}
-	if (!(fabsl(value) < 9e18L))
+	if (!(fabsl(about) < 9e18L))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("the realised value of a customer exceeds 9e14"),
 				 errhint("Map a view that counts money in a larger unit.")));
-	return (int64) roundl(value);
+	if (__builtin_mul_overflow(money, (int128) valuer->margin.mantissa, &exact) ||
+		exact > ((int128) 1 << 126) || exact < -((int128) 1 << 126))
+		return (int64) roundl(about);
+	return (int64) shift_decimal(exact, digits);
 }
 
 static void
@@ -284,7 +294,7 @@ cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
 	cvm_row		row;
 
 	memset(value, 0, sizeof(*value));
-	value->realised = realised(valuer->plan, history);
+	value->realised = realised(valuer, history);
 	value->is_lapsed = -1;
 	if (history->repeat_periods < 0)
 	{

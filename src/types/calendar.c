@@ -113,6 +113,12 @@ find_zone(uint32 id)
 	return zone;
 }
 
+static char *
+interval_text(const Interval *interval)
+{
+	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
+}
+
 /* The period of an interval in seconds. */
 static int32
 period_seconds(const Interval *period)
@@ -122,16 +128,34 @@ period_seconds(const Interval *period)
 	if (period->month != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a period must not contain months or years"),
+				 errmsg("period \"%s\" contains months or years", interval_text(period)),
 				 errhint("Months differ in length; use days, e.g. interval '30 days'.")));
 	if (pg_mul_s64_overflow(period->day, USECS_PER_DAY, &us) ||
 		pg_add_s64_overflow(us, period->time, &us) ||
 		us < USECS_PER_SEC || us % USECS_PER_SEC != 0 || us / USECS_PER_SEC > PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a period must be a whole positive number of seconds, at most 68 years"),
+				 errmsg("period \"%s\" is not a whole positive number of seconds, at most 68 years", interval_text(period)),
 				 errhint("Usual periods are interval '1 day' and interval '7 days'.")));
 	return (int32) (us / USECS_PER_SEC);
+}
+
+double
+cvm_unit_seconds(const Interval *unit)
+{
+	double		seconds = unit->time / 1e6 + unit->day * 86400.0;
+
+	if (unit->month != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time unit \"%s\" contains months or years", interval_text(unit)),
+				 errhint("Months differ in length; use days, e.g. interval '7 days'.")));
+	if (!(seconds >= CVM_MIN_UNIT_SECONDS && seconds <= CVM_MAX_UNIT_SECONDS))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time unit \"%s\" is not positive, or too long", interval_text(unit)),
+				 errhint("Usual units are interval '7 days' and interval '1 day'.")));
+	return seconds;
 }
 
 void
@@ -237,7 +261,8 @@ cvm_period_of(const CvmCalendar *calendar, TimestampTz at)
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("a purchase can not be at %s", at < 0 ? "-infinity" : "infinity")));
+				 errmsg("instant %s is in no period", at < 0 ? "-infinity" : "infinity"),
+				 errdetail("Times of purchases and as_of must be finite.")));
 	since = cvm_local_of(calendar, at) - ORIGIN;
 	period = since >= 0 ? since / length : -((-since + length - 1) / length);
 	if (period < PG_INT32_MIN || period > PG_INT32_MAX)
@@ -309,7 +334,7 @@ cvm_instant_from_datum(const CvmCalendar *calendar, Datum value, Oid type)
 					 errmsg("times of type %s are not supported", format_type_be(type)),
 					 errhint("Use timestamptz, timestamp or date.")));
 	}
-	if (TIMESTAMP_NOT_FINITE(instant))
+	if (TIMESTAMP_NOT_FINITE(instant) || !IS_VALID_TIMESTAMP(instant))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("a purchase can not be at an infinite or out-of-range time")));

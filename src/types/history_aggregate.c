@@ -59,36 +59,68 @@ new_state(MemoryContext context)
 	return state;
 }
 
-/* Period and zone of this row's call; they must be the same for the whole group. */
-static void
-set_calendar(FunctionCallInfo fcinfo, CvmCalendar *calendar)
+/* The arguments that a call site's calendar was last made of; they hardly ever change. */
+typedef struct CalendarCache
 {
-	Interval	day = {.day = 1};
-	const Interval *period = &day;
-	char	   *zone = "UTC";
+	Interval	period;
+	Size		zone_size;
+	char		zone[TZ_STRLEN_MAX + 1];
+	CvmCalendar calendar;
+} CalendarCache;
 
-	if (PG_NARGS() > 3)
-	{
-		if (PG_ARGISNULL(3) || (PG_NARGS() > 4 && PG_ARGISNULL(4)))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("the period and the time zone of a purchase history must not be null")));
-		period = PG_GETARG_INTERVAL_P(3);
-	}
-	if (PG_NARGS() > 4)
-		zone = text_to_cstring(PG_GETARG_TEXT_PP(4));
-	cvm_calendar_init(calendar, zone, period);
+static CalendarCache *
+new_calendar_cache(FunctionCallInfo fcinfo)
+{
+	CalendarCache *cache = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CalendarCache));
+
+	cache->period.day = 1;
+	cache->zone_size = strlen("UTC");
+	memcpy(cache->zone, "UTC", cache->zone_size);
+	cvm_calendar_init(&cache->calendar, cache->zone, &cache->period);
+	return cache;
 }
 
+/* Makes the calendar anew where this row's period or zone differ from the last row's. */
 static void
-check_calendar(FunctionCallInfo fcinfo, HistoryState *state)
+update_calendar(CalendarCache *cache, const Interval *period, text *zone)
 {
-	CvmCalendar calendar;
+	const char *name = zone ? VARDATA_ANY(zone) : cache->zone;
+	Size		size = zone ? VARSIZE_ANY_EXHDR(zone) : cache->zone_size;
 
-	if (PG_NARGS() <= 3)
+	if (memcmp(&cache->period, period, sizeof(Interval)) == 0 &&
+		cache->zone_size == size && memcmp(cache->zone, name, size) == 0)
 		return;
-	set_calendar(fcinfo, &calendar);
-	if (calendar.zone_id != state->calendar.zone_id || calendar.period != state->calendar.period)
+	cvm_calendar_init(&cache->calendar, pnstrdup(name, size), period);
+	if (size > TZ_STRLEN_MAX)
+		elog(ERROR, "time zone name too long");
+	cache->period = *period;
+	cache->zone_size = size;
+	memmove(cache->zone, name, size);
+}
+
+/* Period and zone of this row's call: a day and UTC unless given. */
+static const CvmCalendar *
+calendar_argument(FunctionCallInfo fcinfo)
+{
+	CalendarCache *cache = fcinfo->flinfo->fn_extra;
+
+	if (cache == NULL)
+		cache = fcinfo->flinfo->fn_extra = new_calendar_cache(fcinfo);
+	if (PG_NARGS() <= 3)
+		return &cache->calendar;
+	if (PG_ARGISNULL(3) || (PG_NARGS() > 4 && PG_ARGISNULL(4)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the period and the time zone of a purchase history must not be null")));
+	update_calendar(cache, PG_GETARG_INTERVAL_P(3), PG_NARGS() > 4 ? PG_GETARG_TEXT_PP(4) : NULL);
+	return &cache->calendar;
+}
+
+/* Rows of one group are counted in the same periods. */
+static void
+check_same_calendar(const CvmCalendar *a, const CvmCalendar *b)
+{
+	if (a->zone_id != b->zone_id || a->period != b->period)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the period and the time zone of a purchase history must not change within a group")));
@@ -115,6 +147,7 @@ cvm_history_accum(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = aggregate_context(fcinfo);
 	HistoryState *state = PG_ARGISNULL(0) ? NULL : (HistoryState *) PG_GETARG_POINTER(0);
+	const CvmCalendar *calendar;
 	CvmPurchase row = {0};
 	CvmAmount	amount;
 
@@ -124,13 +157,13 @@ cvm_history_accum(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(state);
 	}
+	calendar = calendar_argument(fcinfo);
 	if (state == NULL)
 	{
 		state = new_state(context);
-		set_calendar(fcinfo, &state->calendar);
+		state->calendar = *calendar;
 	}
-	else
-		check_calendar(fcinfo, state);
+	check_same_calendar(&state->calendar, calendar);
 	row.at = cvm_instant_from_datum(&state->calendar, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1));
 	row.period = cvm_period_of(&state->calendar, row.at);
 	amount = cvm_amount_from_datum(PG_GETARG_DATUM(2), get_fn_expr_argtype(fcinfo->flinfo, 2));
@@ -160,10 +193,7 @@ cvm_history_combine(PG_FUNCTION_ARGS)
 		into = new_state(context);
 		into->calendar = from->calendar;
 	}
-	if (into->calendar.zone_id != from->calendar.zone_id || into->calendar.period != from->calendar.period)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the period and the time zone of a purchase history must not change within a group")));
+	check_same_calendar(&into->calendar, &from->calendar);
 	reserve_rows(into, from->n);
 	memcpy(into->rows + into->n, from->rows, sizeof(CvmPurchase) * from->n);
 	into->n += from->n;

@@ -24,34 +24,82 @@
 
 /* ---------- what every value must be ---------- */
 
+/* The one int128 whose negation is none, and which the text form can not have. */
+#define INT128_MIN ((int128) ((uint128) 1 << 127))
+
 static void
-refuse_value(const char *detail)
+refuse(int sqlstate, const char *detail)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			(errcode(sqlstate),
 			 errmsg("invalid value for type purchase_history"),
 			 errdetail("%s", detail)));
 }
 
-void
-cvm_history_check(const PurchaseHistory *h)
+static void
+refuse_value(const char *detail)
 {
-	if (h->version != CVM_HISTORY_VERSION)
-		refuse_value(psprintf("Its version is %d; this library knows %d.", h->version, CVM_HISTORY_VERSION));
-	if (h->scale > CVM_MAX_SCALE || h->flags != 0 || h->period < 1)
-		refuse_value("Its scale, flags or period are out of range.");
-	if (h->repeat_periods < -1 || h->orders <= h->repeat_periods || (h->repeat_periods < 0 && h->orders != 0))
-		refuse_value(psprintf("It has %d repeat periods but " INT64_FORMAT " orders.", h->repeat_periods, h->orders));
-	if (!isfinite(h->log_intervals) || h->log_intervals < 0)
-		refuse_value("log_intervals must be a finite number, not negative.");
-	if (TIMESTAMP_NOT_FINITE(h->first_at) || TIMESTAMP_NOT_FINITE(h->last_at) || h->last_at < h->first_at)
-		refuse_value("The last purchase is before the first, or one of them is infinite.");
-	if (h->repeat_periods < 0)
-		return;
+	refuse(ERRCODE_INVALID_TEXT_REPRESENTATION, detail);
+}
+
+/*
+ * The period that is stored is the one its instant lies in, but for what a
+ * government has changed its zone by since: a dump must be restored all the same.
+ */
+static bool
+near_period(const CvmCalendar *calendar, int32 period, TimestampTz at)
+{
+	double		apart = fabs((double) cvm_period_of(calendar, at) - period);
+
+	return (apart - 1) * calendar->period <= 2.0 * SECS_PER_DAY;
+}
+
+/* x ln(span / x) is the most that x gaps in a span of so many periods can sum up to (by Jensen's inequality). */
+static bool
+possible_log_intervals(const PurchaseHistory *h)
+{
+	double		x = h->repeat_periods;
+	double		span = (double) h->last_period - h->first_period;
+
+	return h->log_intervals >= 0 && h->log_intervals <= (x > 0 ? x * log(span / x) * (1 + 1e-9) + 1e-9 : 0);
+}
+
+static void
+check_purchases(const PurchaseHistory *h, int sqlstate)
+{
+	CvmCalendar calendar;
+
+	if (!IS_VALID_TIMESTAMP(h->first_at) || !IS_VALID_TIMESTAMP(h->last_at) || h->last_at < h->first_at)
+		refuse(sqlstate, "The last purchase is before the first, or one of them is out of range.");
 	if ((h->repeat_periods == 0) != (h->first_period == h->last_period) ||
 		(int64) h->last_period - h->first_period < h->repeat_periods)
-		refuse_value(psprintf("%d repeat periods do not fit between period %d and period %d.",
-							  h->repeat_periods, h->first_period, h->last_period));
+		refuse(sqlstate, psprintf("%d repeat periods do not fit between period %d and period %d.",
+								  h->repeat_periods, h->first_period, h->last_period));
+	if (!possible_log_intervals(h))
+		refuse(sqlstate, psprintf("log_intervals can not be %g for %d repeat periods from period %d to period %d.",
+								  h->log_intervals, h->repeat_periods, h->first_period, h->last_period));
+	cvm_calendar_of_history(&calendar, h->zone_id, h->period);
+	if (!near_period(&calendar, h->first_period, h->first_at) || !near_period(&calendar, h->last_period, h->last_at))
+		refuse(sqlstate, psprintf("The first or the last purchase is not in its period, %d or %d.",
+								  h->first_period, h->last_period));
+}
+
+void
+cvm_history_check(const PurchaseHistory *h, int sqlstate)
+{
+	if (h->version != CVM_HISTORY_VERSION)
+		refuse(sqlstate, psprintf("Its version is %d; this library knows %d.", h->version, CVM_HISTORY_VERSION));
+	if (h->scale > CVM_MAX_SCALE || h->flags != 0 || h->period < 1)
+		refuse(sqlstate, "Its scale, flags or period are out of range.");
+	if (h->repeat_periods < -1 || h->orders <= h->repeat_periods || (h->repeat_periods < 0 && h->orders != 0))
+		refuse(sqlstate, psprintf("It has %d repeat periods but " INT64_FORMAT " orders.", h->repeat_periods, h->orders));
+	if (cvm_history_int128(h->total) == INT128_MIN || cvm_history_int128(h->first_total) == INT128_MIN)
+		refuse(sqlstate, "Its money is out of range.");
+	if (h->repeat_periods >= 0)
+		check_purchases(h, sqlstate);
+	else if (h->first_at != 0 || h->last_at != 0 || h->first_period != 0 || h->last_period != 0 ||
+			 memcmp(h->first_total, h->total, sizeof(h->total)) != 0 || h->log_intervals != 0)
+		refuse(sqlstate, "It has no purchase, but times or money of purchases.");
 }
 
 /* ---------- text ---------- */
@@ -161,8 +209,10 @@ static TimestampTz
 instant_field(char *values[N_FIELDS], Field field)
 {
 	char	   *text = needed(values, field);
+	const char *zone = strstr(text, "+00");
 
-	if (strlen(text) < 3 || !(strstr(text, "+00") || strstr(text, " BC")) || text[0] < '0' || text[0] > '9')
+	if (text[0] < '0' || text[0] > '9' || zone == NULL || text + strspn(text, "0123456789-: .") != zone ||
+		(strcmp(zone, "+00") != 0 && strcmp(zone, "+00 BC") != 0))
 		refuse_value(psprintf("The field \"%s\" must be an ISO instant in UTC, e.g. 2024-01-31 10:00:00+00.",
 							  field_names[field]));
 	return DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
@@ -245,7 +295,7 @@ cvm_history_in(PG_FUNCTION_ARGS)
 	cvm_calendar_init(&calendar, needed(values, F_TIME_ZONE), &period);
 	h->period = calendar.period;
 	h->zone_id = calendar.zone_id;
-	cvm_history_check(h);
+	cvm_history_check(h, ERRCODE_INVALID_TEXT_REPRESENTATION);
 	PG_RETURN_POINTER(h);
 }
 
@@ -291,8 +341,9 @@ cvm_history_recv(PG_FUNCTION_ARGS)
 	CvmCalendar calendar;
 
 	if (version != CVM_HISTORY_VERSION || scale > CVM_MAX_SCALE)
-		refuse_value(psprintf("Its version is %u with scale %u; this library knows version %d.",
-							  version, scale, CVM_HISTORY_VERSION));
+		refuse(ERRCODE_INVALID_BINARY_REPRESENTATION,
+			   psprintf("Its version is %u with scale %u; this library knows version %d.",
+						version, scale, CVM_HISTORY_VERSION));
 	h->version = version;
 	h->scale = scale;
 	period.time = (int64) (int32) pq_getmsgint(buffer, 4) * USECS_PER_SEC;
@@ -310,9 +361,7 @@ cvm_history_recv(PG_FUNCTION_ARGS)
 	cvm_calendar_init(&calendar, pq_getmsgstring(buffer), &period);
 	h->period = calendar.period;
 	h->zone_id = calendar.zone_id;
-	if (!IS_VALID_TIMESTAMP(h->first_at) || !IS_VALID_TIMESTAMP(h->last_at))
-		refuse_value("An instant is out of range.");
-	cvm_history_check(h);
+	cvm_history_check(h, ERRCODE_INVALID_BINARY_REPRESENTATION);
 	PG_RETURN_POINTER(h);
 }
 
@@ -321,9 +370,12 @@ cvm_history_recv(PG_FUNCTION_ARGS)
 static int
 compare(const PurchaseHistory *a, const PurchaseHistory *b)
 {
+	int			order;
+
 	if (a->first_at != b->first_at)
 		return a->first_at < b->first_at ? -1 : 1;
-	return memcmp(a, b, sizeof(PurchaseHistory));
+	order = memcmp(a, b, sizeof(PurchaseHistory));
+	return (order > 0) - (order < 0);
 }
 
 #define COMPARISON(name, test) \

@@ -17,6 +17,7 @@
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "types/model_type.h"
+#include "types/purchase_history.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -54,8 +55,9 @@ has_time(const cvm_family *family)
 	return family->kind != CVM_SPEND;
 }
 
-CvmModel *
-cvm_model_from_fit(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds)
+/* The parts as they are, unchecked. */
+static CvmModel *
+assemble(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds)
 {
 	CvmModel   *model = new_model(family, CVM_MODEL_HAS_FIT | (fit->has_covariance ? CVM_MODEL_HAS_COVARIANCE : 0));
 	int			n = family->n_params;
@@ -117,20 +119,48 @@ check_model(const cvm_family *family, const CvmModel *model)
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("parameter %s = %g of %s is out of its domain", family->params[i], model->number[i], family->name),
 					 errdetail("Every parameter must be positive and finite.")));
-	if (has_time(family) && !(isfinite(model->unit_seconds) && model->unit_seconds > 0))
+	if (has_time(family) ? !(model->unit_seconds >= CVM_MIN_UNIT_SECONDS && model->unit_seconds <= CVM_MAX_UNIT_SECONDS)
+		: model->unit_seconds != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("the time unit of a model must be positive and finite")));
+				 errmsg("time unit %g of a %s model is out of range", model->unit_seconds, family->name),
+				 errdetail("A time unit is %g to %g seconds.", CVM_MIN_UNIT_SECONDS, CVM_MAX_UNIT_SECONDS)));
 	if ((model->flags & CVM_MODEL_HAS_FIT) &&
 		(!isfinite(model->loglik) || !isfinite(model->customers) || model->customers < 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("log_likelihood and customers of a model must be finite, customers not negative")));
+				 errmsg("customers = %g or log_likelihood = %g of a model is out of range", model->customers, model->loglik),
+				 errdetail("Both must be finite, and customers not negative.")));
 	for (int i = 0; (model->flags & CVM_MODEL_HAS_COVARIANCE) && i < n * n; i++)
 		if (!isfinite(model->number[n + i]) || (i % (n + 1) == 0 && model->number[n + i] < 0))
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("the covariance of a model must be finite with a diagonal that is not negative")));
+}
+
+static bool
+finite_covariance(int n, const cvm_fit_result *fit)
+{
+	for (int i = 0; fit->has_covariance && i < n * n; i++)
+		if (!isfinite(fit->covariance[i / n][i % n]))
+			return false;
+	return fit->has_covariance;
+}
+
+/*
+ * Parameters of extreme size can have variances beyond a float: those are then
+ * as unknown as where the information is singular.
+ */
+CvmModel *
+cvm_model_from_fit(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds)
+{
+	cvm_fit_result known = *fit;
+	CvmModel   *model;
+
+	known.has_covariance = finite_covariance(family->n_params, fit);
+	model = assemble(family, &known, unit_seconds);
+	check_model(family, model);
+	return model;
 }
 
 /* ---------- text output ---------- */
@@ -370,7 +400,7 @@ cvm_model_in(PG_FUNCTION_ARGS)
 
 	read_parameters(&reader, family, fit.theta);
 	read_statistics(&reader, family, &fit, &unit, &flags);
-	model = cvm_model_from_fit(family, &fit, unit);
+	model = assemble(family, &fit, unit);
 	model->flags = flags;
 	check_model(family, model);
 	PG_RETURN_POINTER(model);
@@ -432,6 +462,11 @@ cvm_model_recv(PG_FUNCTION_ARGS)
 	model->loglik = pq_getmsgfloat8(buffer);
 	for (int i = 0; i < n + ((flags & CVM_MODEL_HAS_COVARIANCE) ? n * n : 0); i++)
 		model->number[i] = pq_getmsgfloat8(buffer);
+	if (!(flags & CVM_MODEL_HAS_FIT) && (model->rung != 0 || model->customers != 0 || model->loglik != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid flags %d in a model", flags),
+				 errdetail("It has statistics of a fit that are marked as unknown.")));
 	check_model(family, model);
 	PG_RETURN_POINTER(model);
 }
@@ -551,7 +586,20 @@ compare(CvmModel *a, CvmModel *b)
 	Size		size_b = VARSIZE(b);
 	int			order = memcmp((char *) a + VARHDRSZ, (char *) b + VARHDRSZ, Min(size_a, size_b) - VARHDRSZ);
 
-	return order != 0 ? order : (size_a > size_b) - (size_a < size_b);
+	return order != 0 ? (order > 0) - (order < 0) : (size_a > size_b) - (size_a < size_b);
+}
+
+/* A sort calls this many times in one memory context. */
+static int
+compare_arguments(FunctionCallInfo fcinfo)
+{
+	CvmModel   *a = PG_GETARG_MODEL_P(0);
+	CvmModel   *b = PG_GETARG_MODEL_P(1);
+	int			order = compare(a, b);
+
+	PG_FREE_IF_COPY(a, 0);
+	PG_FREE_IF_COPY(b, 1);
+	return order;
 }
 
 #define COMPARISON(name, operator) \
@@ -559,9 +607,7 @@ PG_FUNCTION_INFO_V1(name); \
 Datum \
 name(PG_FUNCTION_ARGS) \
 { \
-	int			order = compare(PG_GETARG_MODEL_P(0), PG_GETARG_MODEL_P(1)); \
-\
-	PG_RETURN_BOOL(order operator 0); \
+	PG_RETURN_BOOL(compare_arguments(fcinfo) operator 0); \
 }
 
 COMPARISON(cvm_model_eq, ==)
@@ -575,7 +621,7 @@ PG_FUNCTION_INFO_V1(cvm_model_cmp);
 Datum
 cvm_model_cmp(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32(compare(PG_GETARG_MODEL_P(0), PG_GETARG_MODEL_P(1)));
+	PG_RETURN_INT32(compare_arguments(fcinfo));
 }
 
 PG_FUNCTION_INFO_V1(cvm_model_hash);

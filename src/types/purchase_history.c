@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "common/int.h"
 #include "fmgr.h"
 #include "types/purchase_history.h"
 #include "utils/builtins.h"
@@ -174,6 +175,18 @@ cvm_history_build(const CvmCalendar *calendar, CvmPurchase *rows, int n,
 
 /* ---------- what is derived ---------- */
 
+/* timestamptz_to_str has one buffer for all its results */
+static void
+refuse_as_of(const PurchaseHistory *history, TimestampTz as_of)
+{
+	char	   *asked = pstrdup(timestamptz_to_str(as_of));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("as of %s is before the last purchase at %s", asked, timestamptz_to_str(history->last_at)),
+			 errhint("Leave later purchases out of the aggregate: FILTER (WHERE at <= as_of).")));
+}
+
 double
 cvm_history_age(const PurchaseHistory *history, TimestampTz as_of, double unit_seconds)
 {
@@ -183,11 +196,7 @@ cvm_history_age(const PurchaseHistory *history, TimestampTz as_of, double unit_s
 	cvm_calendar_of_history(&calendar, history->zone_id, history->period);
 	period = cvm_period_of(&calendar, as_of);
 	if (period < history->last_period)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("as of %s is before the last purchase at %s",
-						pstrdup(timestamptz_to_str(as_of)), timestamptz_to_str(history->last_at)),
-				 errhint("Leave later purchases out of the aggregate: FILTER (WHERE at <= as_of).")));
+		refuse_as_of(history, as_of);
 	return ((double) period - history->first_period) * history->period / unit_seconds;
 }
 
@@ -239,13 +248,15 @@ merge_money(const PurchaseHistory *early, const PurchaseHistory *late, PurchaseH
 static void
 merge_purchases(const PurchaseHistory *early, const PurchaseHistory *late, PurchaseHistory *sum)
 {
-	int32		gap = late->first_period - early->last_period;
+	int64		gap = (int64) late->first_period - early->last_period;
+	int64		repeat_periods = (int64) early->repeat_periods + late->repeat_periods + (gap > 0);
 
-	sum->repeat_periods = early->repeat_periods + late->repeat_periods + (gap > 0);
+	if (repeat_periods > PG_INT32_MAX || pg_add_s64_overflow(early->orders, late->orders, &sum->orders))
+		refuse_merge("Together they have more purchases than a purchase history can count.");
+	sum->repeat_periods = (int32) repeat_periods;
 	sum->last_period = late->last_period;
 	sum->first_at = Min(early->first_at, late->first_at);
 	sum->last_at = Max(early->last_at, late->last_at);
-	sum->orders = early->orders + late->orders;
 	sum->log_intervals = early->log_intervals + late->log_intervals + (gap > 0 ? log((double) gap) : 0);
 }
 
@@ -288,19 +299,7 @@ cvm_history_merge(PG_FUNCTION_ARGS)
 static double
 unit_argument(FunctionCallInfo fcinfo, int n)
 {
-	const Interval *unit;
-	double		seconds;
-
-	if (PG_NARGS() <= n)
-		return 7 * 86400.0;
-	unit = PG_GETARG_INTERVAL_P(n);
-	seconds = unit->time / 1e6 + unit->day * 86400.0;
-	if (unit->month != 0 || !(seconds > 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a time unit must be positive and must not contain months"),
-				 errhint("Use days, e.g. interval '7 days'.")));
-	return seconds;
+	return PG_NARGS() > n ? cvm_unit_seconds(PG_GETARG_INTERVAL_P(n)) : 7 * 86400.0;
 }
 
 PG_FUNCTION_INFO_V1(cvm_history_repeat_periods);

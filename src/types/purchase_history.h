@@ -105,6 +105,12 @@ cvm_history_int128(const uint64 word[2])
 	return (int128) (((uint128) word[1] << 64) | word[0]);
 }
 
+/* length of a time unit in seconds; ERROR on months, on nothing and on what no interval can hold */
+extern double cvm_unit_seconds(const Interval *unit);
+/* what bounds a time unit: a microsecond, and three million years */
+#define CVM_MIN_UNIT_SECONDS 1e-6
+#define CVM_MAX_UNIT_SECONDS 1e14
+
 /* in `unit_seconds` time units; repeat_periods must be >= 0 */
 static inline double
 cvm_history_span(const PurchaseHistory *h, double unit_seconds)
@@ -116,8 +122,8 @@ cvm_history_span(const PurchaseHistory *h, double unit_seconds)
 extern double cvm_history_age(const PurchaseHistory *h, TimestampTz as_of, double unit_seconds);
 /* mean money per repeat period; NaN if x <= 0 */
 extern double cvm_history_mean_spend(const PurchaseHistory *h);
-/* all invariants; ERROR if violated: a value of text or binary input is not what it should be */
-extern void cvm_history_check(const PurchaseHistory *h);
+/* all invariants; ERROR with this SQLSTATE if violated: a value of text or binary input is not what it should be */
+extern void cvm_history_check(const PurchaseHistory *h, int sqlstate);
 
 #define DatumGetPurchaseHistoryP(d) ((PurchaseHistory *) DatumGetPointer(d))
 #define PG_GETARG_HISTORY_P(n) DatumGetPurchaseHistoryP(PG_GETARG_DATUM(n))

@@ -1,0 +1,399 @@
+-- job: recomputes on a schedule, run by the background worker (src/worker)
+--
+-- A job is a recompute on a schedule, a run is one execution of it.  The table may
+-- be written directly: row security and the trigger check what the functions check.
+
+-- ---------- what the worker knows ----------
+
+CREATE FUNCTION cvm.is_preloaded() RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_is_preloaded';
+COMMENT ON FUNCTION cvm.is_preloaded() IS 'Whether the server preloaded the library, without which no worker starts jobs.';
+
+CREATE FUNCTION cvm.database_identity() RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_database_identity';
+COMMENT ON FUNCTION cvm.database_identity() IS 'Identity of this database: system identifier and oid. A restore or a copy has another one, a promoted standby the same.';
+
+CREATE FUNCTION cvm.progress_slots(OUT run_id bigint, OUT phase text, OUT done bigint, OUT total bigint, OUT pid integer) RETURNS SETOF record
+LANGUAGE C VOLATILE ROWS 10 AS 'MODULE_PATHNAME', 'cvm_progress_slots';
+COMMENT ON FUNCTION cvm.progress_slots() IS 'Where the recomputes of this database are, from shared memory; no rows where the library is not preloaded. Read cvm.progress.';
+
+CREATE FUNCTION cvm.is_object_locked(class oid, id bigint) RETURNS boolean
+LANGUAGE sql VOLATILE
+RETURN EXISTS (SELECT FROM pg_catalog.pg_locks l
+               WHERE l.locktype = 'object' AND l.granted AND l.classid = class AND l.objid = id::oid AND l.objsubid = 1
+                 AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()));
+COMMENT ON FUNCTION cvm.is_object_locked(oid, bigint) IS 'Whether any process holds the lock of a portfolio (class cvm.portfolio, its portfolio_id) or of a job (class cvm.job, its job_id).';
+
+-- ---------- schedule ----------
+
+-- The interval's months and days are of the local calendar, its hours absolute, as in timestamptz + interval.
+CREATE FUNCTION cvm.slot_at(starting timestamptz, every interval, time_zone text, n bigint) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN ((starting AT TIME ZONE time_zone)
+        + pg_catalog.make_interval(
+              months => (n * (EXTRACT(year FROM every) * 12 + EXTRACT(month FROM every)))::integer,
+              days => (n * EXTRACT(day FROM every))::integer)) AT TIME ZONE time_zone
+       + n * (every - pg_catalog.make_interval(
+              months => (EXTRACT(year FROM every) * 12 + EXTRACT(month FROM every))::integer,
+              days => EXTRACT(day FROM every)::integer));
+COMMENT ON FUNCTION cvm.slot_at(timestamptz, interval, text, bigint) IS 'The n-th slot of a schedule: starting + n x every, months and days counted in local time, hours and less in absolute time, from the start, so that nothing drifts.';
+
+-- The average length of an interval finds n but for the irregularity of the
+-- calendar (at most 3 days in months, 2 in days), which is less than 3 steps.
+CREATE FUNCTION cvm.next_slot(starting timestamptz, every interval, time_zone text, after timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN starting > after THEN starting ELSE
+    (SELECT pg_catalog.min(s.at)
+     FROM pg_catalog.generate_series(-3, 4) AS k,
+          LATERAL (SELECT pg_catalog.floor(EXTRACT(epoch FROM after - starting)::float8 / greatest(cvm.interval_seconds(every), 1))::bigint + k AS n) c,
+          LATERAL (SELECT cvm.slot_at(starting, every, time_zone, c.n) AS at) s
+     WHERE c.n >= 0 AND s.at > after) END;
+COMMENT ON FUNCTION cvm.next_slot(timestamptz, interval, text, timestamptz) IS 'First slot of a schedule after an instant. However many were missed, there is one next.';
+
+-- ---------- jobs ----------
+
+CREATE SEQUENCE cvm.job_id_seq AS integer;
+COMMENT ON SEQUENCE cvm.job_id_seq IS 'Numbers jobs.';
+
+CREATE TABLE cvm.job (
+    job_id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('cvm.job_id_seq'::regclass)
+        CHECK (job_id BETWEEN 1 AND 2147483647),
+    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    every interval NOT NULL
+        CHECK (every >= interval '1 second' AND every <= interval '100 years'
+               AND EXTRACT(year FROM every) >= 0 AND EXTRACT(month FROM every) >= 0
+               AND EXTRACT(day FROM every) >= 0 AND every - pg_catalog.date_trunc('day', every) >= interval '0'),
+    starting timestamptz NOT NULL
+        CHECK (starting BETWEEN timestamptz '1900-01-01 00:00:00+00' AND timestamptz '9999-01-01 00:00:00+00'),
+    time_zone text NOT NULL,
+    max_runtime interval NOT NULL DEFAULT '12 hours'
+        CHECK (max_runtime >= interval '1 second' AND max_runtime <= interval '1 year'),
+    max_retries integer NOT NULL DEFAULT 3 CHECK (max_retries BETWEEN 0 AND 1000),
+    retry_period interval NOT NULL DEFAULT '5 minutes'
+        CHECK (retry_period >= interval '1 second' AND retry_period <= interval '1 year'),
+    run_as text NOT NULL DEFAULT current_user,
+    enabled boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    home text NOT NULL DEFAULT cvm.database_identity(),
+    next_due timestamptz NOT NULL,
+    attempt integer NOT NULL DEFAULT 0,
+    failures integer NOT NULL DEFAULT 0,
+    open_run_id bigint,
+    last_run_id bigint
+);
+COMMENT ON TABLE cvm.job IS 'Jobs: recomputes on a schedule. Read cvm.jobs; write through cvm.schedule, cvm.alter_job, cvm.unschedule, or directly.';
+COMMENT ON COLUMN cvm.job.job_id IS 'number of the job, part of the tag of the lock that its process holds';
+COMMENT ON COLUMN cvm.job.portfolio IS 'portfolio that it recomputes';
+COMMENT ON COLUMN cvm.job.every IS 'time between two slots, 1 second to 100 years; months and days are of the local calendar';
+COMMENT ON COLUMN cvm.job.starting IS 'first slot';
+COMMENT ON COLUMN cvm.job.time_zone IS 'time zone in which months and days are counted';
+COMMENT ON COLUMN cvm.job.max_runtime IS 'a run that takes longer is cancelled';
+COMMENT ON COLUMN cvm.job.max_retries IS 'retries of a failed run before it waits for the next slot';
+COMMENT ON COLUMN cvm.job.retry_period IS 'wait before the first retry; doubled each time up to an hour (or this, if longer), up to a quarter more at random';
+COMMENT ON COLUMN cvm.job.run_as IS 'role that the run connects as: one that may log in, a member of the portfolio''s owner';
+COMMENT ON COLUMN cvm.job.enabled IS 'whether it is started when due';
+COMMENT ON COLUMN cvm.job.created_at IS 'when it was scheduled';
+COMMENT ON COLUMN cvm.job.home IS 'identity of the database it was scheduled or resumed in; in another one (a restore, a copy) it is paused';
+COMMENT ON COLUMN cvm.job.next_due IS 'when it is due; kept by the worker';
+COMMENT ON COLUMN cvm.job.attempt IS 'attempts made for the present slot; 0 after a success; kept by the worker';
+COMMENT ON COLUMN cvm.job.failures IS 'failures in a row; kept by the worker';
+COMMENT ON COLUMN cvm.job.open_run_id IS 'run under way or not yet accounted for; kept by the worker';
+COMMENT ON COLUMN cvm.job.last_run_id IS 'last run; kept by the worker';
+CREATE INDEX job_of_portfolio ON cvm.job (portfolio);
+COMMENT ON INDEX cvm.job_of_portfolio IS 'Jobs of a portfolio.';
+
+SELECT pg_catalog.pg_extension_config_dump('cvm.job', '');
+SELECT pg_catalog.pg_extension_config_dump('cvm.job_id_seq', '');
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.job TO PUBLIC;
+GRANT USAGE ON SEQUENCE cvm.job_id_seq TO PUBLIC;
+ALTER TABLE cvm.job ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON cvm.job USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
+CREATE POLICY reader ON cvm.job FOR SELECT USING (cvm.may_read(portfolio));
+COMMENT ON POLICY owner ON cvm.job IS 'Members of the owner schedule recomputes of their portfolios.';
+COMMENT ON POLICY reader ON cvm.job IS 'Readers of the output schema and pg_monitor see the jobs.';
+
+-- Shared by the functions and the trigger, so that a direct write passes the same checks.
+CREATE FUNCTION cvm.check_run_as(portfolio text, run_as text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner text := cvm.portfolio_owner(portfolio);
+    role pg_roles;
+BEGIN
+    SELECT r.* INTO role FROM pg_roles r WHERE r.rolname = check_run_as.run_as::name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('role "%s" does not exist', run_as);
+    END IF;
+    IF NOT pg_has_role(role.oid, 'MEMBER') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('permission denied to run a job as "%s"', run_as),
+            DETAIL = format('Role "%s" is no member of it.', current_user);
+    END IF;
+    IF NOT role.rolcanlogin THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_authorization_specification',
+            MESSAGE = format('role "%s" may not log in, so no job can run as it', run_as),
+            HINT = format('Name a login role that is a member of "%s" with run_as; the recompute has the owner''s privileges whoever runs it.', owner);
+    END IF;
+    IF owner IS NOT NULL AND NOT pg_has_role(role.oid, owner::name, 'MEMBER') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('role "%s" may not recompute portfolio "%s"', run_as, portfolio),
+            DETAIL = format('It is no member of the portfolio''s owner "%s".', owner),
+            HINT = format('GRANT %I TO %I, or name another role with run_as.', owner, run_as);
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.check_run_as(text, text) IS 'Raises unless a job of the portfolio can run as this role for the current role: 42704 no such role, 42501 no member, 28000 it may not log in.';
+
+-- A row that was scheduled in another database comes from a restore: it is kept as it is, and is paused.
+CREATE FUNCTION cvm.check_job() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.home IS DISTINCT FROM cvm.database_identity() THEN
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'INSERT' OR NEW.time_zone <> OLD.time_zone OR NEW.home <> OLD.home THEN
+        PERFORM now() AT TIME ZONE NEW.time_zone;
+    END IF;
+    IF TG_OP = 'INSERT' OR NEW.run_as <> OLD.run_as OR NEW.portfolio <> OLD.portfolio OR NEW.home <> OLD.home THEN
+        PERFORM cvm.check_run_as(NEW.portfolio, NEW.run_as);
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        NEW.next_due := coalesce(NEW.next_due, NEW.starting);
+    ELSIF NEW.next_due = OLD.next_due AND
+          (NEW.every <> OLD.every OR NEW.starting <> OLD.starting OR NEW.time_zone <> OLD.time_zone) THEN
+        NEW.next_due := coalesce(cvm.next_slot(NEW.starting, NEW.every, NEW.time_zone, now()), OLD.next_due);
+        NEW.attempt := 0;
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION cvm.check_job() IS 'Trigger of cvm.job: checks time zone and run_as of what is written, and works out when a new or changed schedule is next due.';
+
+CREATE TRIGGER check_job BEFORE INSERT OR UPDATE ON cvm.job FOR EACH ROW EXECUTE FUNCTION cvm.check_job();
+COMMENT ON TRIGGER check_job ON cvm.job IS 'Checks the row.';
+
+CREATE FUNCTION cvm.announce_job() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'cvm_announce_job';
+COMMENT ON FUNCTION cvm.announce_job() IS 'Trigger of cvm.job: tells the launcher, on commit, when this database is next due.';
+
+CREATE TRIGGER zz_announce_job AFTER INSERT OR UPDATE ON cvm.job FOR EACH ROW EXECUTE FUNCTION cvm.announce_job();
+COMMENT ON TRIGGER zz_announce_job ON cvm.job IS 'Wakes the worker on commit.';
+
+-- ---------- the end of a run ----------
+
+CREATE FUNCTION cvm.announce_run() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('cvm', json_build_object('portfolio', NEW.portfolio, 'run_id', NEW.run_id, 'status', NEW.status)::text);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cvm.announce_run() IS 'Trigger of cvm.run: one NOTIFY on channel cvm for each run that ends, {"portfolio", "run_id", "status"}.';
+
+CREATE TRIGGER announce_run AFTER UPDATE OF status ON cvm.run FOR EACH ROW
+    WHEN (OLD.status = 'running' AND NEW.status <> 'running') EXECUTE FUNCTION cvm.announce_run();
+COMMENT ON TRIGGER announce_run ON cvm.run IS 'NOTIFY cvm when a run ends, by a job or by hand, however it ends.';
+
+-- ---------- schedule, alter, run, cancel ----------
+
+CREATE FUNCTION cvm.warn_if_nobody_runs_jobs() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT cvm.is_preloaded() THEN
+        RAISE WARNING USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'no background worker starts this job: the server has not preloaded cvm',
+            HINT = format('Put shared_preload_libraries = ''%s'' into postgresql.conf and restart the server, or call CALL cvm.recompute from another scheduler.',
+                          concat_ws(', ', nullif(current_setting('shared_preload_libraries', true), ''), 'cvm'));
+    ELSIF NOT current_setting('cvm.worker_enabled')::boolean THEN
+        RAISE WARNING USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'no background worker starts this job: cvm.worker_enabled is off';
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.warn_if_nobody_runs_jobs() IS 'Warns where the worker is not there.';
+
+CREATE FUNCTION cvm.schedule(portfolio text, every interval DEFAULT '1 day', starting timestamptz DEFAULT NULL, time_zone text DEFAULT NULL,
+    max_runtime interval DEFAULT '12 hours', max_retries integer DEFAULT 3, retry_period interval DEFAULT '5 minutes',
+    run_as regrole DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+    result bigint;
+BEGIN
+    INSERT INTO cvm.job (portfolio, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as)
+    VALUES (schedule.portfolio, schedule.every, coalesce(schedule.starting, clock_timestamp()),
+            coalesce(schedule.time_zone, present.options ->> 'time_zone', 'UTC'),
+            schedule.max_runtime, schedule.max_retries, schedule.retry_period,
+            coalesce((SELECT r.rolname::text FROM pg_roles r WHERE r.oid = schedule.run_as),
+                     schedule.run_as::text, current_user))
+    RETURNING job_id INTO result;
+    PERFORM cvm.warn_if_nobody_runs_jobs();
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION cvm.schedule(text, interval, timestamptz, text, interval, integer, interval, regrole) IS
+'Schedules a recompute of the portfolio by the background worker and returns the job''s number. every: 1 second to 100 years; days and months keep the local hour of time_zone (the portfolio''s unless given). starting: first slot, now unless given; slots that have passed count as one. max_runtime: a longer run is cancelled. A failed run is retried up to max_retries times, after retry_period, doubled each time. run_as: the role it connects as, the current one unless given, which must be able to log in. Errors: 42704 unknown portfolio or role, 42501 not permitted, 28000 run_as may not log in, 23514 out of range, 23502 null, 22023 unknown time zone. Warns where the library is not preloaded.';
+
+CREATE FUNCTION cvm.own_job(job_id bigint) RETURNS cvm.job
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result cvm.job;
+BEGIN
+    SELECT j.* INTO result FROM cvm.job j WHERE j.job_id = own_job.job_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = CASE WHEN job_id IS NULL THEN 'job_id must not be null' ELSE format('job %s does not exist', job_id) END,
+            HINT = 'The view cvm.jobs lists those you may see.';
+    END IF;
+    PERFORM cvm.own_portfolio(result.portfolio);
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION cvm.own_job(bigint) IS 'The job''s row if the current role may act on its portfolio; 42704 unknown, 42501 not permitted.';
+
+CREATE FUNCTION cvm.alter_job(job_id bigint, every interval DEFAULT NULL, starting timestamptz DEFAULT NULL, time_zone text DEFAULT NULL,
+    max_runtime interval DEFAULT NULL, max_retries integer DEFAULT NULL, retry_period interval DEFAULT NULL,
+    run_as regrole DEFAULT NULL, enabled boolean DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cvm.own_job(job_id);
+    UPDATE cvm.job AS j
+    SET every = coalesce(alter_job.every, j.every), starting = coalesce(alter_job.starting, j.starting),
+        time_zone = coalesce(alter_job.time_zone, j.time_zone), max_runtime = coalesce(alter_job.max_runtime, j.max_runtime),
+        max_retries = coalesce(alter_job.max_retries, j.max_retries), retry_period = coalesce(alter_job.retry_period, j.retry_period),
+        run_as = coalesce((SELECT r.rolname::text FROM pg_roles r WHERE r.oid = alter_job.run_as), alter_job.run_as::text, j.run_as),
+        enabled = coalesce(alter_job.enabled, j.enabled)
+    WHERE j.job_id = alter_job.job_id;
+END $$;
+COMMENT ON FUNCTION cvm.alter_job(bigint, interval, timestamptz, text, interval, integer, interval, regrole, boolean) IS
+'Changes a job; what is not given stays. A changed schedule is next due at its first slot from now on. enabled: false keeps it from being started; what was missed is made up for by one run. Errors as of cvm.schedule, and 42704 unknown job.';
+
+CREATE FUNCTION cvm.unschedule(job_id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cvm.own_job(job_id);
+    DELETE FROM cvm.job j WHERE j.job_id = unschedule.job_id;
+END $$;
+COMMENT ON FUNCTION cvm.unschedule(bigint) IS 'Removes a job; its runs stay in cvm.job_runs. A run under way finishes: cvm.cancel_job stops it. Errors: 42704 unknown job, 42501 not permitted.';
+
+CREATE FUNCTION cvm.run_job(job_id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.job := cvm.own_job(job_id);
+BEGIN
+    IF present.home <> cvm.database_identity() THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('job %s is paused: it was scheduled in another database', job_id),
+            HINT = 'If this restore or copy is to work by itself, call cvm.resume_jobs().';
+    END IF;
+    IF NOT present.enabled THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('job %s is not enabled', job_id),
+            HINT = format('SELECT cvm.alter_job(%s, enabled => true);', job_id);
+    END IF;
+    UPDATE cvm.job j SET next_due = least(j.next_due, clock_timestamp()) WHERE j.job_id = run_job.job_id;
+    PERFORM cvm.warn_if_nobody_runs_jobs();
+END $$;
+COMMENT ON FUNCTION cvm.run_job(bigint) IS 'Has the worker run a job as soon as this transaction commits, or once more after the run under way. Its slots stay as they are. Errors: 42704 unknown job, 42501 not permitted, 55000 paused or not enabled.';
+
+CREATE FUNCTION cvm.cancel_job(job_id bigint) RETURNS boolean
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cvm_cancel_job';
+COMMENT ON FUNCTION cvm.cancel_job(bigint) IS 'Cancels the run of a job that is under way: true if there was one. It ends as cancelled, is not retried, and the last published result stays. Errors: 42704 unknown job, 42501 not permitted.';
+
+CREATE FUNCTION cvm.resume_jobs() RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    resumed bigint;
+BEGIN
+    UPDATE cvm.job j
+    SET home = cvm.database_identity(), next_due = cvm.next_slot(j.starting, j.every, j.time_zone, clock_timestamp()),
+        attempt = 0, open_run_id = NULL
+    WHERE j.home <> cvm.database_identity() AND cvm.may_act(j.portfolio);
+    GET DIAGNOSTICS resumed = ROW_COUNT;
+    IF resumed > 0 THEN
+        PERFORM cvm.warn_if_nobody_runs_jobs();
+    END IF;
+    RETURN resumed;
+END $$;
+COMMENT ON FUNCTION cvm.resume_jobs() IS 'Lets the jobs of one''s portfolios that were scheduled before a restore or copy of the database run in this one, from their next slot on; returns how many. Errors: as of cvm.schedule about run_as.';
+
+-- ---------- views ----------
+
+CREATE FUNCTION cvm.is_run_alive(portfolio_id integer, job_id bigint) RETURNS boolean
+LANGUAGE sql VOLATILE
+RETURN pg_catalog.pg_is_in_recovery()
+    OR CASE WHEN job_id IS NULL THEN cvm.is_object_locked('cvm.portfolio'::regclass, portfolio_id)
+            ELSE cvm.is_object_locked('cvm.job'::regclass, job_id) END;
+COMMENT ON FUNCTION cvm.is_run_alive(integer, bigint) IS 'Whether the lock of a run is held: that of its job, or of the portfolio if it was called by hand. A standby does not see the locks of its primary and takes them as held.';
+
+CREATE VIEW cvm.jobs WITH (security_invoker = true) AS
+SELECT j.job_id, j.portfolio, j.every, j.starting, j.time_zone, j.run_as,
+       CASE WHEN j.home <> cvm.database_identity() THEN 'paused' WHEN NOT j.enabled THEN 'disabled'
+            WHEN cvm.is_object_locked('cvm.job'::regclass, j.job_id) THEN 'running' ELSE 'waiting' END AS state,
+       CASE WHEN j.enabled AND j.home = cvm.database_identity() THEN j.next_due END AS next_due,
+       j.max_runtime, j.max_retries, j.retry_period, j.failures, j.last_run_id,
+       (SELECT pg_catalog.max(r.finished_at) FROM cvm.run r
+        WHERE r.portfolio = j.portfolio AND r.job_id = j.job_id AND r.status = 'succeeded') AS last_success_at, j.created_at
+FROM cvm.job j;
+COMMENT ON VIEW cvm.jobs IS 'Jobs of the portfolios that the current role owns or may read.';
+COMMENT ON COLUMN cvm.jobs.job_id IS 'number of the job';
+COMMENT ON COLUMN cvm.jobs.portfolio IS 'portfolio that it recomputes';
+COMMENT ON COLUMN cvm.jobs.every IS 'time between two slots';
+COMMENT ON COLUMN cvm.jobs.starting IS 'first slot';
+COMMENT ON COLUMN cvm.jobs.time_zone IS 'time zone in which months and days are counted';
+COMMENT ON COLUMN cvm.jobs.run_as IS 'role that the run connects as';
+COMMENT ON COLUMN cvm.jobs.state IS 'running; waiting until next_due; disabled by cvm.alter_job; paused since a restore or copy, until cvm.resume_jobs()';
+COMMENT ON COLUMN cvm.jobs.next_due IS 'when it is started next: a slot, a retry, or at once after cvm.run_job; NULL: never';
+COMMENT ON COLUMN cvm.jobs.max_runtime IS 'a run that takes longer is cancelled';
+COMMENT ON COLUMN cvm.jobs.max_retries IS 'retries of a failed run before it waits for the next slot';
+COMMENT ON COLUMN cvm.jobs.retry_period IS 'wait before the first retry';
+COMMENT ON COLUMN cvm.jobs.failures IS 'failures in a row';
+COMMENT ON COLUMN cvm.jobs.last_run_id IS 'last run';
+COMMENT ON COLUMN cvm.jobs.last_success_at IS 'when it last succeeded';
+COMMENT ON COLUMN cvm.jobs.created_at IS 'when it was scheduled';
+
+CREATE VIEW cvm.job_runs WITH (security_invoker = true) AS
+SELECT r.run_id, r.job_id, r.portfolio, r.attempt, r.as_of, r.started_at, r.finished_at,
+       CASE WHEN r.status <> 'running' OR cvm.is_run_alive(p.portfolio_id, r.job_id) THEN r.status ELSE 'crashed' END AS status,
+       r.phase, r.pid, r.purchases, r.purchases_after_as_of, r.customers, r.spend_left_out, r.purchase_model_id, r.spend_model_id,
+       r.sqlstate, e.message, e.detail, e.hint, e.context
+FROM cvm.run r
+JOIN cvm.portfolio p ON p.portfolio = r.portfolio
+LEFT JOIN cvm.run_error e ON e.run_id = r.run_id;
+COMMENT ON VIEW cvm.job_runs IS 'Runs, by jobs and by hand, of the portfolios that the current role owns or may read; the text of errors for the owner''s members alone.';
+COMMENT ON COLUMN cvm.job_runs.run_id IS 'number of the run';
+COMMENT ON COLUMN cvm.job_runs.job_id IS 'job; NULL for a recompute called by hand';
+COMMENT ON COLUMN cvm.job_runs.portfolio IS 'portfolio';
+COMMENT ON COLUMN cvm.job_runs.attempt IS '1 for the first attempt of a due time, more for retries';
+COMMENT ON COLUMN cvm.job_runs.as_of IS 'instant as of which everything was computed';
+COMMENT ON COLUMN cvm.job_runs.started_at IS 'when it began';
+COMMENT ON COLUMN cvm.job_runs.finished_at IS 'when it ended; NULL while it runs';
+COMMENT ON COLUMN cvm.job_runs.status IS 'running, succeeded, failed, cancelled, or crashed: begun, not ended, and its lock is free';
+COMMENT ON COLUMN cvm.job_runs.phase IS 'last step that was begun: summarise, fit, score, publish';
+COMMENT ON COLUMN cvm.job_runs.pid IS 'process that ran it';
+COMMENT ON COLUMN cvm.job_runs.purchases IS 'rows read from the purchases feed';
+COMMENT ON COLUMN cvm.job_runs.purchases_after_as_of IS 'rows left out because they lie after as_of';
+COMMENT ON COLUMN cvm.job_runs.customers IS 'customers found';
+COMMENT ON COLUMN cvm.job_runs.spend_left_out IS 'repeat buyers left out of the spend model because their mean spend is not positive';
+COMMENT ON COLUMN cvm.job_runs.purchase_model_id IS 'purchase model it fitted';
+COMMENT ON COLUMN cvm.job_runs.spend_model_id IS 'spend model it fitted';
+COMMENT ON COLUMN cvm.job_runs.sqlstate IS 'SQLSTATE of the error';
+COMMENT ON COLUMN cvm.job_runs.message IS 'its message';
+COMMENT ON COLUMN cvm.job_runs.detail IS 'its detail';
+COMMENT ON COLUMN cvm.job_runs.hint IS 'its hint';
+COMMENT ON COLUMN cvm.job_runs.context IS 'where it arose';
+
+CREATE VIEW cvm.progress WITH (security_invoker = true) AS
+SELECT r.run_id, r.job_id, r.portfolio, coalesce(s.phase, r.phase) AS phase, s.done, s.total,
+       s.done::float8 / s.total AS share, r.started_at, coalesce(s.pid, r.pid) AS pid
+FROM cvm.run r
+JOIN cvm.portfolio p ON p.portfolio = r.portfolio
+LEFT JOIN cvm.progress_slots() s ON s.run_id = r.run_id
+WHERE r.status = 'running' AND cvm.is_run_alive(p.portfolio_id, r.job_id);
+COMMENT ON VIEW cvm.progress IS 'Runs under way and how far they are. Where the library is not preloaded, only the phase is known.';
+COMMENT ON COLUMN cvm.progress.run_id IS 'number of the run';
+COMMENT ON COLUMN cvm.progress.job_id IS 'job; NULL for a recompute called by hand';
+COMMENT ON COLUMN cvm.progress.portfolio IS 'portfolio';
+COMMENT ON COLUMN cvm.progress.phase IS 'summarise, fit, score, publish; NULL before the first';
+COMMENT ON COLUMN cvm.progress.done IS 'done in this phase: purchases read, fits, customers scored, steps of publishing';
+COMMENT ON COLUMN cvm.progress.total IS 'of so many; NULL where it is not known';
+COMMENT ON COLUMN cvm.progress.share IS 'done / total, 0 to 1';
+COMMENT ON COLUMN cvm.progress.started_at IS 'when the run began';
+COMMENT ON COLUMN cvm.progress.pid IS 'process that runs it';
+
+GRANT SELECT ON cvm.jobs, cvm.job_runs, cvm.progress TO PUBLIC;

@@ -1,0 +1,271 @@
+-- output: the relations that a portfolio's recompute fills (src/recompute/publish.c)
+--
+-- Per-customer rows of a run are one partition of `score`; the views over it show
+-- the run that the one row of `published` points to.  Everything is an ordinary
+-- object of the portfolio's owner.
+
+CREATE FUNCTION cvm.output_dictionary() RETURNS TABLE (relation text, published boolean, column_name text, description text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
+    ('customer', true, NULL, 'Customers and what the models need to know of them. One row per customer with a row in the feed up to as_of.'),
+    ('customer', true, 'customer_id', 'the purchases'' own key, of its own type'),
+    ('customer', true, 'history', 'purchase history: argument of the functions of schema cvm'),
+    ('customer', true, 'first_at', 'time of the first purchase; NULL without one'),
+    ('customer', true, 'last_at', 'time of the last purchase; NULL without one'),
+    ('customer', true, 'orders', 'number of rows with an amount of 0 or more'),
+    ('customer', true, 'repeat_periods', 'periods with a purchase after the first; NULL without a purchase'),
+    ('customer', true, 'realised_value', 'value to date: all amounts x margin, undiscounted, currency units'),
+    ('clv', true, NULL, 'Customer lifetime value: realised, residual and their sum, all amounts x margin.'),
+    ('clv', true, 'customer_id', 'customer'),
+    ('clv', true, 'as_of', 'instant at which everything is computed'),
+    ('clv', true, 'method', 'how the score came about: full, penalised, simpler, shrunk; NULL if not scored'),
+    ('clv', true, 'expected_purchases', 'expected purchase periods within the horizon (default 1 year)'),
+    ('clv', true, 'expected_spend', 'expected amount per future purchase period, before margin, currency units'),
+    ('clv', true, 'realised_value', 'value to date, undiscounted, currency units'),
+    ('clv', true, 'residual_value', 'expected discounted future value, unlimited in time unless value_horizon is set, currency units'),
+    ('clv', true, 'residual_low', '5 % quantile of the predictive distribution of the residual value at the fitted parameters'),
+    ('clv', true, 'residual_high', '95 % quantile of the predictive distribution of the residual value at the fitted parameters'),
+    ('clv', true, 'lifetime_value', 'realised_value + residual_value'),
+    ('clv', true, 'currency', 'currency code of the portfolio; NULL if not given'),
+    ('clv', true, 'model_id', 'purchase model behind the score: see cvm.models'),
+    ('clv', true, 'status', 'ok, new_customer, insufficient_history, fallback or excluded'),
+    ('churn', true, NULL, 'Churn: whether and when customers will buy again.'),
+    ('churn', true, 'customer_id', 'customer'),
+    ('churn', true, 'as_of', 'instant at which everything is computed'),
+    ('churn', true, 'p_alive', 'probability of being alive as a customer, 0 to 1'),
+    ('churn', true, 'p_no_purchase', 'probability of no purchase within the horizon, 0 to 1'),
+    ('churn', true, 'days_silent', 'days since the last purchase, in the portfolio''s time zone'),
+    ('churn', true, 'is_lapsed', 'silent for longer than the 95 % quantile of the customer''s own gaps (with 3 gaps or more), else of everybody''s'),
+    ('churn', true, 'churn_risk', 'p_no_purchase'),
+    ('churn', true, 'next_purchase_on', 'median day of the next purchase if alive; NULL beyond ten years'),
+    ('churn', true, 'value_at_risk', 'residual value if alive x (1 - p_alive), currency units'),
+    ('churn', true, 'status', 'as in clv'),
+    ('equity', true, NULL, 'Customer equity by segment and in all, one set of rows per as_of; earlier dates are kept.'),
+    ('equity', true, 'as_of', 'instant of the recompute'),
+    ('equity', true, 'segment', 'segment; all is the total'),
+    ('equity', true, 'is_total', 'true for the total'),
+    ('equity', true, 'customers', 'number of customers'),
+    ('equity', true, 'expected_active', 'sum of p_alive'),
+    ('equity', true, 'realised_value', 'sum of realised values, currency units'),
+    ('equity', true, 'residual_value', 'sum of residual values: customer equity, currency units'),
+    ('equity', true, 'residual_low', '5 % quantile of the sum''s predictive distribution (not the sum of the customers'' quantiles)'),
+    ('equity', true, 'residual_high', '95 % quantile of the sum''s predictive distribution'),
+    ('equity', true, 'lifetime_value', 'realised_value + residual_value'),
+    ('equity', true, 'equity_share', 'residual_value / that of the total, 0 to 1'),
+    ('segment_member', true, NULL, 'RFM scores and segment of every customer.'),
+    ('segment_member', true, 'customer_id', 'customer'),
+    ('segment_member', true, 'recency_score', '1 to 5, 5 for the latest last purchase; equal values score equal'),
+    ('segment_member', true, 'frequency_score', '1 to 5, 5 for the most purchase periods'),
+    ('segment_member', true, 'monetary_score', '1 to 5, 5 for the largest sum of amounts'),
+    ('segment_member', true, 'rfm_cell', 'the three scores, such as 5-4-3'),
+    ('segment_member', true, 'segment', 'first rule of segment_rule that is true; unclassified if none is'),
+    ('segment_member', true, 'since', 'as_of of the first of the runs that found the customer in this segment without a break'),
+    ('segment_summary', true, NULL, 'Segments in numbers, of the published run.'),
+    ('segment_summary', true, 'segment', 'segment'),
+    ('segment_summary', true, 'customers', 'number of customers'),
+    ('segment_summary', true, 'residual_value', 'sum of residual values, currency units'),
+    ('segment_summary', true, 'p_alive', 'mean p_alive'),
+    ('segment_summary', true, 'orders', 'number of orders to date'),
+    ('segment_summary', true, 'mean_spend', 'mean amount per order to date (refunds deducted), before margin'),
+    ('segment_summary', true, 'equity_share', 'residual_value / that of all customers, 0 to 1'),
+    ('cohort_retention', true, NULL, 'Customers by the month of their first purchase, and how many bought in each month after it.'),
+    ('cohort_retention', true, 'cohort_on', 'first day of the month of the first purchase'),
+    ('cohort_retention', true, 'age_periods', 'months since the cohort''s month; the last one may be unfinished at as_of'),
+    ('cohort_retention', true, 'customers', 'size of the cohort at its start'),
+    ('cohort_retention', true, 'active', 'customers of the cohort with a purchase in that month'),
+    ('cohort_retention', true, 'retention_rate', 'active / customers, 0 to 1'),
+    ('cohort_retention', true, 'cumulative_value', 'value of the cohort to the end of that month: amounts x margin'),
+    ('customer_value', true, NULL, 'Everything about a customer in one row, plain types only, for BI tools.'),
+    ('customer_value', true, 'customer_id', 'customer'),
+    ('customer_value', true, 'as_of', 'instant at which everything is computed'),
+    ('customer_value', true, 'segment', 'segment'),
+    ('customer_value', true, 'segment_since', 'as_of of the first run in this segment'),
+    ('customer_value', true, 'rfm_cell', 'recency, frequency and monetary score, such as 5-4-3'),
+    ('customer_value', true, 'recency_score', '1 to 5'),
+    ('customer_value', true, 'frequency_score', '1 to 5'),
+    ('customer_value', true, 'monetary_score', '1 to 5'),
+    ('customer_value', true, 'first_at', 'time of the first purchase'),
+    ('customer_value', true, 'last_at', 'time of the last purchase'),
+    ('customer_value', true, 'orders', 'number of orders'),
+    ('customer_value', true, 'repeat_periods', 'periods with a purchase after the first'),
+    ('customer_value', true, 'mean_spend', 'mean amount per repeat period, before margin; NULL without one'),
+    ('customer_value', true, 'realised_value', 'value to date'),
+    ('customer_value', true, 'residual_value', 'expected discounted future value'),
+    ('customer_value', true, 'residual_low', '5 % quantile of the residual value'),
+    ('customer_value', true, 'residual_high', '95 % quantile of the residual value'),
+    ('customer_value', true, 'lifetime_value', 'realised + residual value'),
+    ('customer_value', true, 'currency', 'currency code'),
+    ('customer_value', true, 'expected_purchases', 'expected purchase periods within the horizon'),
+    ('customer_value', true, 'expected_spend', 'expected amount per future purchase period'),
+    ('customer_value', true, 'p_alive', 'probability of being alive as a customer'),
+    ('customer_value', true, 'churn_risk', 'probability of no purchase within the horizon'),
+    ('customer_value', true, 'value_at_risk', 'residual value if alive x (1 - p_alive)'),
+    ('customer_value', true, 'days_silent', 'days since the last purchase'),
+    ('customer_value', true, 'is_lapsed', 'silent longer than usual'),
+    ('customer_value', true, 'next_purchase_on', 'median day of the next purchase if alive'),
+    ('customer_value', true, 'model_id', 'purchase model'),
+    ('customer_value', true, 'method', 'how the score came about'),
+    ('customer_value', true, 'status', 'whether the customer is scored'),
+    ('segment_rule', false, NULL, 'Segments as rules that may be edited, taken up by the next recompute: the first rule by position that is true names the segment.'),
+    ('segment_rule', false, 'position', 'order in which the rules are tried'),
+    ('segment_rule', false, 'segment', 'name of the segment; several rules may share one; all is reserved'),
+    ('segment_rule', false, 'predicate', 'boolean SQL expression over the columns of score, such as recency_score = 5 AND residual_value > 100; no subqueries'),
+    ('score', false, NULL, 'Scores of customers, a partition per run; read the views over it.'),
+    ('published', false, NULL, 'One row: the run that the views show.'),
+    ('retired_run', false, NULL, 'Runs that were replaced and whose partitions go when no snapshot needs them.'),
+    ('segment_stat', false, NULL, 'Sums by segment and run, behind segment_summary.'),
+    ('cohort_cell', false, NULL, 'Monthly cohorts by run, behind cohort_retention.')
+) AS d(relation, published, column_name, description);
+END;
+COMMENT ON FUNCTION cvm.output_dictionary() IS 'Relations of an output schema and their columns, with what they mean; published: granted by cvm.grant_read.';
+
+-- The tables behind the views.
+CREATE FUNCTION cvm.create_output_tables(s text, customer_type text, customer_collation text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE %I.score (
+        run_id bigint NOT NULL, customer_id %s%s NOT NULL, history cvm.purchase_history NOT NULL,
+        status text NOT NULL, method text,
+        p_alive float8, p_no_purchase float8, expected_purchases float8, expected_spend float8,
+        residual_value float8, residual_low float8, residual_high float8, value_at_risk float8,
+        next_purchase_on date, days_silent integer, is_lapsed boolean, realised_value numeric(19,4) NOT NULL,
+        recency_score smallint, frequency_score smallint, monetary_score smallint,
+        segment text NOT NULL, since timestamptz NOT NULL) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
+    EXECUTE format('CREATE TABLE %I.published (
+        only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), run_id bigint NOT NULL, as_of timestamptz NOT NULL,
+        published_at timestamptz NOT NULL, published_xid bigint NOT NULL,
+        purchase_model_id bigint, spend_model_id bigint, currency text, margin float8 NOT NULL)', s);
+    EXECUTE format('CREATE TABLE %I.retired_run (run_id bigint PRIMARY KEY, replaced_by_xid bigint NOT NULL)', s);
+    EXECUTE format('CREATE TABLE %I.segment_rule (
+        position integer PRIMARY KEY, segment text NOT NULL CHECK (segment <> ''all''), predicate text NOT NULL)', s);
+    EXECUTE format('CREATE TABLE %I.segment_stat (
+        run_id bigint, segment text, customers bigint NOT NULL, residual_value float8 NOT NULL, p_alive float8,
+        orders bigint NOT NULL, mean_spend float8, equity_share float8, PRIMARY KEY (run_id, segment))', s);
+    EXECUTE format('CREATE TABLE %I.cohort_cell (
+        run_id bigint, cohort_on date, age_periods integer, customers bigint NOT NULL, active bigint NOT NULL,
+        value numeric NOT NULL, PRIMARY KEY (run_id, cohort_on, age_periods))', s);
+    EXECUTE format('CREATE TABLE %I.equity (
+        as_of timestamptz, segment text, is_total boolean NOT NULL, customers bigint NOT NULL,
+        expected_active float8 NOT NULL, realised_value numeric(24,4) NOT NULL, residual_value float8 NOT NULL,
+        residual_low float8, residual_high float8, lifetime_value float8 NOT NULL, equity_share float8,
+        PRIMARY KEY (as_of, segment), CHECK (is_total = (segment = ''all'')))', s);
+END $$;
+COMMENT ON FUNCTION cvm.create_output_tables(text, text, text) IS 'Creates the tables of an output schema.';
+
+-- Views of the published run: the subquery lets the executor leave other runs' partitions out.
+CREATE FUNCTION cvm.create_output_views(s text, customer_base_type text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    source text := format('FROM %1$I.score s CROSS JOIN %1$I.published p
+        WHERE p.only_row AND s.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
+BEGIN
+    EXECUTE format('CREATE VIEW %I.customer AS
+        SELECT s.customer_id, s.history, cvm.first_at(s.history) AS first_at, cvm.last_at(s.history) AS last_at,
+               cvm.orders(s.history) AS orders, cvm.repeat_periods(s.history) AS repeat_periods, s.realised_value %s', s, source);
+    EXECUTE format('CREATE VIEW %I.clv AS
+        SELECT s.customer_id, p.as_of, s.method, s.expected_purchases, s.expected_spend, s.realised_value,
+               s.residual_value, s.residual_low, s.residual_high,
+               s.realised_value::float8 + s.residual_value AS lifetime_value, p.currency,
+               p.purchase_model_id AS model_id, s.status %s', s, source);
+    EXECUTE format('CREATE VIEW %I.churn AS
+        SELECT s.customer_id, p.as_of, s.p_alive, s.p_no_purchase, s.days_silent, s.is_lapsed,
+               s.p_no_purchase AS churn_risk, s.next_purchase_on, s.value_at_risk, s.status %s', s, source);
+    EXECUTE format('CREATE VIEW %I.segment_member AS
+        SELECT s.customer_id, s.recency_score, s.frequency_score, s.monetary_score,
+               cvm.rfm(s.recency_score, s.frequency_score, s.monetary_score) AS rfm_cell, s.segment, s.since %s', s, source);
+    EXECUTE format('CREATE VIEW %I.customer_value AS
+        SELECT s.customer_id::%s AS customer_id, p.as_of, s.segment, s.since AS segment_since,
+               cvm.rfm(s.recency_score, s.frequency_score, s.monetary_score)::text AS rfm_cell,
+               s.recency_score::integer AS recency_score, s.frequency_score::integer AS frequency_score,
+               s.monetary_score::integer AS monetary_score,
+               cvm.first_at(s.history) AS first_at, cvm.last_at(s.history) AS last_at,
+               cvm.orders(s.history) AS orders, cvm.repeat_periods(s.history) AS repeat_periods,
+               cvm.mean_spend(s.history) AS mean_spend, s.realised_value, s.residual_value, s.residual_low, s.residual_high,
+               s.realised_value::float8 + s.residual_value AS lifetime_value, p.currency,
+               s.expected_purchases, s.expected_spend, s.p_alive, s.p_no_purchase AS churn_risk, s.value_at_risk,
+               s.days_silent, s.is_lapsed, s.next_purchase_on, p.purchase_model_id AS model_id, s.method, s.status %s',
+        s, customer_base_type, source);
+    EXECUTE format('CREATE MATERIALIZED VIEW %1$I.segment_summary AS
+        SELECT t.segment, t.customers, t.residual_value, t.p_alive, t.orders, t.mean_spend, t.equity_share
+        FROM %1$I.segment_stat t WHERE t.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
+    EXECUTE format('CREATE UNIQUE INDEX ON %I.segment_summary (segment)', s);
+    EXECUTE format('CREATE MATERIALIZED VIEW %1$I.cohort_retention AS
+        SELECT t.cohort_on, t.age_periods, t.customers, t.active, t.active::float8 / t.customers AS retention_rate,
+               sum(t.value) OVER (PARTITION BY t.cohort_on ORDER BY t.age_periods)::numeric(24,4) AS cumulative_value
+        FROM %1$I.cohort_cell t WHERE t.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
+    EXECUTE format('CREATE UNIQUE INDEX ON %I.cohort_retention (cohort_on, age_periods)', s);
+END $$;
+COMMENT ON FUNCTION cvm.create_output_views(text, text) IS 'Creates the views and materialized views of an output schema.';
+
+-- Ten segments, a partition of the 5 x 5 grid of recency and frequency.
+CREATE FUNCTION cvm.create_segment_rules(s text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('INSERT INTO %I.segment_rule (position, segment, predicate)
+        SELECT row_number() OVER () * 10, r.segment, r.predicate FROM (VALUES
+            (''Champions'', ''recency_score = 5 AND frequency_score >= 4''),
+            (''Loyal'', ''recency_score IN (3, 4) AND frequency_score >= 4''),
+            (''Potential Loyalists'', ''recency_score >= 4 AND frequency_score IN (2, 3)''),
+            (''New'', ''recency_score = 5 AND frequency_score = 1''),
+            (''Promising'', ''recency_score = 4 AND frequency_score = 1''),
+            (''Need Attention'', ''recency_score = 3 AND frequency_score = 3''),
+            (''About to Sleep'', ''recency_score = 3 AND frequency_score <= 2''),
+            (''At Risk'', ''recency_score <= 2 AND frequency_score IN (3, 4)''),
+            (''Can''''t Lose'', ''recency_score <= 2 AND frequency_score = 5''),
+            (''Hibernating'', ''recency_score <= 2 AND frequency_score <= 2'')) AS r(segment, predicate)', s);
+END $$;
+COMMENT ON FUNCTION cvm.create_segment_rules(text) IS 'Fills segment_rule with the ten segments on recency and frequency scores: a partition of the 5 x 5 grid.';
+
+CREATE FUNCTION cvm.create_output(portfolio text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s text := (cvm.own_portfolio(portfolio)).output_schema;
+    customer pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
+    relation record;
+BEGIN
+    PERFORM cvm.create_output_tables(s, format_type(customer.atttypid, -1),
+        CASE WHEN customer.attcollation <> 0 THEN
+            (SELECT format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+             WHERE c.oid = customer.attcollation)
+        ELSE '' END);
+    PERFORM cvm.create_segment_rules(s);
+    PERFORM cvm.create_output_views(s, format_type(cvm.base_type(customer.atttypid), -1));
+    FOR relation IN
+        SELECT d.relation AS name, d.column_name, d.description,
+               CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind
+        FROM cvm.output_dictionary() d
+        JOIN pg_class c ON c.relname = d.relation::name JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = s::name
+    LOOP
+        IF relation.column_name IS NULL THEN
+            EXECUTE format('COMMENT ON %s %I.%I IS %L', relation.kind, s, relation.name, relation.description);
+        ELSE
+            EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION cvm.create_output(text) IS 'Creates the relations of a portfolio''s output schema, empty, with their comments; called by cvm.create_portfolio.';
+
+CREATE FUNCTION cvm.drop_output(portfolio text, "cascade" boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s text := (cvm.own_portfolio(portfolio)).output_schema;
+    relation record;
+BEGIN
+    FOR relation IN
+        SELECT c.relname AS name, CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = s::name AND c.relkind IN ('r', 'p', 'v', 'm')
+          AND (c.relname IN (SELECT d.relation::name FROM cvm.output_dictionary() d) OR c.relname ~ '^score_[0-9]+$')
+        -- views before the tables they read, runs before score
+        ORDER BY array_position('{v,m,r,p}'::text[], c.relkind::text), c.relname
+    LOOP
+        EXECUTE format('DROP %s %I.%I%s', relation.kind, s, relation.name, CASE WHEN "cascade" THEN ' CASCADE' ELSE '' END);
+    END LOOP;
+EXCEPTION WHEN dependent_objects_still_exist THEN
+    RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+        MESSAGE = format('other objects depend on the output of portfolio "%s"', portfolio),
+        DETAIL = SQLERRM,
+        HINT = 'Drop them first, or call cvm.drop_portfolio(..., "cascade" => true) to drop them too.';
+END $$;
+COMMENT ON FUNCTION cvm.drop_output(text, boolean) IS 'Drops the relations of a portfolio''s output schema; called by cvm.drop_portfolio.';

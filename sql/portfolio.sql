@@ -1,0 +1,617 @@
+-- portfolio: which customers are valued together, and where their purchases come from
+--
+-- Every function here runs with the rights of its caller; what a role may see and
+-- change is decided by row security on the tables, so a direct write passes the
+-- same checks.  Relations and roles are kept by name and resolved at each use:
+-- a feed may be dropped and made again, and a dump restores in any order.
+
+-- ---------- who may do what ----------
+
+CREATE FUNCTION cvm.schema_owner(output_schema text) RETURNS oid
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = output_schema::name);
+COMMENT ON FUNCTION cvm.schema_owner(text) IS 'Owner of an output schema, who is the owner of its portfolio; NULL if there is no such schema.';
+
+CREATE FUNCTION cvm.may_act_in(output_schema text, created_by text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce((SELECT pg_catalog.pg_has_role(r.oid, 'MEMBER') FROM pg_catalog.pg_roles r
+                 WHERE r.oid = coalesce(cvm.schema_owner(output_schema),
+                                        (SELECT c.oid FROM pg_catalog.pg_roles c WHERE c.rolname = created_by::name))), false);
+COMMENT ON FUNCTION cvm.may_act_in(text, text) IS 'Whether the current role is a member of the owner of this output schema; where the schema is gone, of the role that created the portfolio.';
+
+CREATE FUNCTION cvm.may_read_in(output_schema text, created_by text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN cvm.may_act_in(output_schema, created_by)
+    OR pg_catalog.pg_has_role('pg_monitor', 'USAGE')
+    OR coalesce((SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE') FROM pg_catalog.pg_namespace n
+                 WHERE n.nspname = output_schema::name), false);
+COMMENT ON FUNCTION cvm.may_read_in(text, text) IS 'Whether the current role may see the runs and the dictionary of the portfolio with this output schema: its owner''s members, readers of the schema, pg_monitor.';
+
+-- ---------- tables ----------
+
+CREATE SEQUENCE cvm.portfolio_id_seq AS integer;
+COMMENT ON SEQUENCE cvm.portfolio_id_seq IS 'Numbers portfolios.';
+
+CREATE TABLE cvm.portfolio (
+    portfolio text PRIMARY KEY CHECK (pg_catalog.octet_length(portfolio) BETWEEN 1 AND 59),
+    portfolio_id integer NOT NULL UNIQUE DEFAULT pg_catalog.nextval('cvm.portfolio_id_seq'::regclass),
+    output_schema text NOT NULL UNIQUE,
+    owns_schema boolean NOT NULL,
+    created_by text NOT NULL DEFAULT current_user,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    options jsonb NOT NULL
+);
+COMMENT ON TABLE cvm.portfolio IS 'Portfolios: sets of customers that are valued together. The owner of the output schema owns the portfolio. Read cvm.portfolios.';
+COMMENT ON COLUMN cvm.portfolio.portfolio IS 'name, at most 59 bytes';
+COMMENT ON COLUMN cvm.portfolio.portfolio_id IS 'number, part of the tag of the lock that a recompute holds';
+COMMENT ON COLUMN cvm.portfolio.output_schema IS 'schema of the published tables';
+COMMENT ON COLUMN cvm.portfolio.owns_schema IS 'whether the schema was made by cvm.create_portfolio and goes with the portfolio';
+COMMENT ON COLUMN cvm.portfolio.created_by IS 'role that created it; may remove it where the output schema is gone';
+COMMENT ON COLUMN cvm.portfolio.created_at IS 'when it was created';
+COMMENT ON COLUMN cvm.portfolio.options IS 'options that differ from their defaults: see the view cvm.options';
+
+CREATE FUNCTION cvm.may_act(portfolio text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM cvm.portfolio p
+               WHERE p.portfolio = may_act.portfolio AND cvm.may_act_in(p.output_schema, p.created_by));
+COMMENT ON FUNCTION cvm.may_act(text) IS 'Whether the current role is a member of the portfolio''s owner.';
+
+CREATE FUNCTION cvm.may_read(portfolio text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM cvm.portfolio p
+               WHERE p.portfolio = may_read.portfolio AND cvm.may_read_in(p.output_schema, p.created_by));
+COMMENT ON FUNCTION cvm.may_read(text) IS 'Whether the current role may see the portfolio''s runs: its owner''s members, its readers, pg_monitor.';
+
+CREATE FUNCTION cvm.portfolio_owner(portfolio text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (SELECT r.rolname::text FROM cvm.portfolio p JOIN pg_catalog.pg_roles r ON r.oid = cvm.schema_owner(p.output_schema)
+        WHERE p.portfolio = portfolio_owner.portfolio);
+COMMENT ON FUNCTION cvm.portfolio_owner(text) IS 'Name of the portfolio''s owner; NULL if there is none.';
+
+CREATE TABLE cvm.feed (
+    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    kind text NOT NULL,
+    relation_schema text NOT NULL,
+    relation_name text NOT NULL,
+    columns jsonb NOT NULL,
+    PRIMARY KEY (portfolio, kind)
+);
+COMMENT ON TABLE cvm.feed IS 'Feeds: relations of the user that a portfolio reads, mapped by column name. Read cvm.feeds.';
+COMMENT ON COLUMN cvm.feed.portfolio IS 'portfolio';
+COMMENT ON COLUMN cvm.feed.kind IS 'kind of feed: see cvm.feed_kinds';
+COMMENT ON COLUMN cvm.feed.relation_schema IS 'schema of the relation';
+COMMENT ON COLUMN cvm.feed.relation_name IS 'name of the table, view, partitioned or foreign table, resolved at each run';
+COMMENT ON COLUMN cvm.feed.columns IS 'what cvm calls a column -> name of the relation''s column';
+
+SELECT pg_catalog.pg_extension_config_dump('cvm.portfolio', '');
+SELECT pg_catalog.pg_extension_config_dump('cvm.portfolio_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('cvm.feed', '');
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.portfolio, cvm.feed TO PUBLIC;
+GRANT USAGE ON SEQUENCE cvm.portfolio_id_seq TO PUBLIC;
+ALTER TABLE cvm.portfolio ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON cvm.portfolio USING (cvm.may_act_in(output_schema, created_by))
+    WITH CHECK (cvm.schema_owner(output_schema) IS NOT NULL AND cvm.may_act_in(output_schema, created_by));
+CREATE POLICY reader ON cvm.portfolio FOR SELECT USING (cvm.may_read_in(output_schema, created_by));
+COMMENT ON POLICY owner ON cvm.portfolio IS 'Members of the owner change their portfolios.';
+COMMENT ON POLICY reader ON cvm.portfolio IS 'Readers of the output schema and pg_monitor see it.';
+ALTER TABLE cvm.feed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON cvm.feed USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
+CREATE POLICY reader ON cvm.feed FOR SELECT USING (cvm.may_read(portfolio));
+COMMENT ON POLICY owner ON cvm.feed IS 'Members of the owner change the feeds of their portfolios.';
+COMMENT ON POLICY reader ON cvm.feed IS 'Readers of the output schema and pg_monitor see them.';
+
+-- ---------- options ----------
+
+CREATE VIEW cvm.options WITH (security_invoker = true) AS
+SELECT o.option, o.type, o.default_value, o.description
+FROM (VALUES
+    ('time_zone', 'text', 'UTC', 'time zone in which periods begin, such as Europe/Berlin'),
+    ('period', 'interval', '1 day', 'purchases in one period are one purchase; whole seconds, no months'),
+    ('time_unit', 'interval', '7 days', 'time unit of the models; no months'),
+    ('annual_discount_rate', 'number', '0.1', 'discount rate a year (0.1 is 10 %), not negative; 0 needs a value_horizon'),
+    ('horizon', 'interval', '365.25 days', 'horizon of expected_purchases, p_no_purchase and churn_risk'),
+    ('value_horizon', 'interval', NULL, 'horizon of residual values; unlimited unless set'),
+    ('margin', 'number', '1', 'share of an amount that is value: 1 values revenue, 0.4 a margin of 40 %; above 0, at most 1'),
+    ('portfolio_currency', 'text', NULL, 'currency code of the amounts, three letters, shown with every value'),
+    ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase and the spend model: see cvm.families'),
+    ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
+    ('schema', 'text', 'cvm_<portfolio>', 'output schema, set when the portfolio is created: an existing empty schema of one''s own, or a new one')
+) AS o(option, type, default_value, description);
+COMMENT ON VIEW cvm.options IS 'Options of cvm.create_portfolio and cvm.alter_portfolio.';
+COMMENT ON COLUMN cvm.options.option IS 'key in the options object';
+COMMENT ON COLUMN cvm.options.type IS 'type of the value; intervals are JSON strings such as "1 day"';
+COMMENT ON COLUMN cvm.options.default_value IS 'value where the option is not set; NULL: none';
+COMMENT ON COLUMN cvm.options.description IS 'meaning, unit and domain';
+GRANT SELECT ON cvm.options TO PUBLIC;
+
+CREATE FUNCTION cvm.bad_option(option text, value jsonb, wanted text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('option "%s" can not be %s', option, value),
+        DETAIL = format('It must be %s.', wanted),
+        HINT = 'The view cvm.options describes every option.';
+END $$;
+COMMENT ON FUNCTION cvm.bad_option(text, jsonb, text) IS 'Raises 22023 about the value of an option.';
+
+CREATE FUNCTION cvm.interval_seconds(span interval) RETURNS float8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN (EXTRACT(year FROM span) * 12 + EXTRACT(month FROM span))::float8 * 365.25 / 12 * 86400
+     + EXTRACT(day FROM span)::float8 * 86400
+     + EXTRACT(hour FROM span)::float8 * 3600 + EXTRACT(minute FROM span)::float8 * 60 + EXTRACT(second FROM span)::float8;
+COMMENT ON FUNCTION cvm.interval_seconds(interval) IS 'Length of an interval in seconds; a month is 365.25 / 12 days.';
+
+-- An interval option, or an error that names it.
+CREATE FUNCTION cvm.option_interval(options jsonb, option text, default_value interval) RETURNS interval
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+DECLARE
+    value jsonb := options -> option;
+    result interval;
+BEGIN
+    IF value IS NULL OR value = 'null' THEN
+        RETURN default_value;
+    END IF;
+    IF jsonb_typeof(value) = 'string' THEN
+        BEGIN
+            result := (value #>> '{}')::interval;
+        EXCEPTION WHEN data_exception THEN
+            result := NULL;
+        END;
+    END IF;
+    IF result IS NULL OR cvm.interval_seconds(result) <= 0 THEN
+        PERFORM cvm.bad_option(option, value, 'a positive interval as a string, such as "90 days"');
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION cvm.option_interval(jsonb, text, interval) IS 'Value of an interval option, its default where it is not set; 22023 unless it is a positive interval.';
+
+CREATE FUNCTION cvm.option_number(options jsonb, option text, default_value float8, lowest float8, open boolean, highest float8) RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    value jsonb := options -> option;
+    result numeric;
+BEGIN
+    IF value IS NULL OR value = 'null' THEN
+        RETURN default_value;
+    END IF;
+    IF jsonb_typeof(value) = 'number' THEN
+        result := value::numeric;
+    END IF;
+    IF result IS NULL OR result < lowest OR (open AND result = lowest) OR result > highest THEN
+        PERFORM cvm.bad_option(option, value, format('a number %s %s and at most %s',
+                               CASE WHEN open THEN 'above' ELSE 'not below' END, lowest, highest));
+    END IF;
+    RETURN result::float8;
+END $$;
+COMMENT ON FUNCTION cvm.option_number(jsonb, text, float8, float8, boolean, float8) IS 'Value of a numeric option, its default where it is not set; 22023 outside (lowest, highest] or [lowest, highest].';
+
+CREATE FUNCTION cvm.option_text(options jsonb, option text, default_value text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    value jsonb := options -> option;
+BEGIN
+    IF value IS NULL OR value = 'null' THEN
+        RETURN default_value;
+    END IF;
+    IF jsonb_typeof(value) <> 'string' OR value #>> '{}' = '' THEN
+        PERFORM cvm.bad_option(option, value, 'a string');
+    END IF;
+    RETURN value #>> '{}';
+END $$;
+COMMENT ON FUNCTION cvm.option_text(jsonb, text, text) IS 'Value of a text option, its default where it is not set; 22023 unless it is a string.';
+
+CREATE FUNCTION cvm.option_family(options jsonb, wanted text, default_value text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    value jsonb := options -> 'families';
+    unknown text;
+BEGIN
+    IF value IS NULL OR value = 'null' THEN
+        RETURN default_value;
+    END IF;
+    IF jsonb_typeof(value) <> 'array' THEN
+        PERFORM cvm.bad_option('families', value, 'an array of names, such as ["bg/nbd", "gamma-gamma"]');
+    END IF;
+    SELECT e.name INTO unknown FROM jsonb_array_elements_text(value) AS e(name)
+    WHERE NOT EXISTS (SELECT FROM cvm.families f WHERE f.family = e.name AND f.kind IN ('purchases', 'spend')) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('"%s" is not a family of purchase or spend models', unknown),
+            HINT = 'Known are: ' || (SELECT string_agg(f.family, ', ' ORDER BY f.kind, f.family) FROM cvm.families f
+                                     WHERE f.kind IN ('purchases', 'spend')) || '.';
+    END IF;
+    IF (SELECT count(*) > 1 FROM jsonb_array_elements_text(value) AS e(name) JOIN cvm.families f ON f.family = e.name
+        WHERE f.kind = wanted) THEN
+        PERFORM cvm.bad_option('families', value, format('one family of %s models, not several', wanted));
+    END IF;
+    RETURN coalesce((SELECT e.name FROM jsonb_array_elements_text(value) AS e(name) JOIN cvm.families f ON f.family = e.name
+                     WHERE f.kind = wanted), default_value);
+END $$;
+COMMENT ON FUNCTION cvm.option_family(jsonb, text, text) IS 'The family of a kind (purchases, spend) in the option "families", its default where there is none; 22023 if a name is not known.';
+
+-- Raises on the first option that is unknown or has a bad value.
+CREATE FUNCTION cvm.check_options(options jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unknown text;
+    rate float8;
+    period interval;
+    code text;
+BEGIN
+    IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'options must be a JSON object',
+            HINT = 'Such as {"time_zone": "Europe/Berlin", "margin": 0.4}; the view cvm.options describes every option.';
+    END IF;
+    SELECT k INTO unknown FROM jsonb_object_keys(options) AS k
+    WHERE NOT EXISTS (SELECT FROM cvm.options o WHERE o.option = k) ORDER BY k LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('unknown option "%s"', unknown),
+            HINT = 'Known options: ' || (SELECT string_agg(o.option, ', ' ORDER BY o.option) FROM cvm.options o) || '.';
+    END IF;
+    period := cvm.option_interval(options, 'period', '1 day');
+    -- the aggregate knows which zones and periods it can count in, and says what is wrong
+    PERFORM cvm.purchase_history(timestamptz '2000-01-01 00:00+00', 0::numeric, period, cvm.option_text(options, 'time_zone', 'UTC'));
+    IF EXTRACT(month FROM cvm.option_interval(options, 'time_unit', '7 days')) <> 0
+       OR EXTRACT(year FROM cvm.option_interval(options, 'time_unit', '7 days')) <> 0 THEN
+        PERFORM cvm.bad_option('time_unit', options -> 'time_unit', 'an interval of days or less, without months');
+    END IF;
+    rate := cvm.option_number(options, 'annual_discount_rate', 0.1, 0, false, 10);
+    PERFORM cvm.option_interval(options, 'horizon', '365.25 days');
+    IF rate = 0 AND cvm.option_interval(options, 'value_horizon', NULL) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'without a discount the value of an unlimited future has no bound',
+            HINT = 'Give a positive annual_discount_rate, or a value_horizon such as "5 years".';
+    END IF;
+    PERFORM cvm.option_interval(options, 'value_horizon', NULL);
+    PERFORM cvm.option_number(options, 'margin', 1, 0, true, 1);
+    code := cvm.option_text(options, 'portfolio_currency', NULL);
+    IF code !~ '^[A-Z]{3}$' THEN
+        PERFORM cvm.bad_option('portfolio_currency', options -> 'portfolio_currency', 'a code of three capital letters, such as "EUR"');
+    END IF;
+    PERFORM cvm.option_family(options, 'purchases', 'bg/nbd');
+    PERFORM cvm.option_family(options, 'spend', 'gamma-gamma');
+    IF jsonb_typeof(options -> 'predictive_interval') NOT IN ('boolean', 'null') THEN
+        PERFORM cvm.bad_option('predictive_interval', options -> 'predictive_interval', 'true or false');
+    END IF;
+    PERFORM cvm.option_text(options, 'schema', NULL);
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION cvm.check_options(jsonb) IS 'True if the options are known and their values in their domains; otherwise 22023 says which is not, and why.';
+
+ALTER TABLE cvm.portfolio ADD CONSTRAINT options CHECK (cvm.check_options(options));
+
+-- ---------- feeds ----------
+
+CREATE VIEW cvm.feed_kinds WITH (security_invoker = true) AS
+SELECT k.kind, k.required, k.optional, k.description
+FROM (VALUES
+    ('purchases', '{customer,at,amount}'::text[], '{}'::text[], 'one row per order or order line; negative amounts change money only')
+) AS k(kind, required, optional, description);
+COMMENT ON VIEW cvm.feed_kinds IS 'Kinds of feeds and the columns they map.';
+COMMENT ON COLUMN cvm.feed_kinds.kind IS 'kind of feed';
+COMMENT ON COLUMN cvm.feed_kinds.required IS 'columns that must be mapped';
+COMMENT ON COLUMN cvm.feed_kinds.optional IS 'columns that may be mapped';
+COMMENT ON COLUMN cvm.feed_kinds.description IS 'what a row is';
+GRANT SELECT ON cvm.feed_kinds TO PUBLIC;
+
+CREATE FUNCTION cvm.check_mapping(kind text, columns jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    known record;
+    wrong text;
+BEGIN
+    SELECT k.required, k.optional INTO known FROM cvm.feed_kinds k WHERE k.kind = check_mapping.kind;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('unknown kind of feed "%s"', kind),
+            HINT = 'Known kinds: ' || (SELECT string_agg(k.kind, ', ' ORDER BY k.kind) FROM cvm.feed_kinds k) || '.';
+    END IF;
+    IF jsonb_typeof(columns) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'columns must be a JSON object', HINT = 'Such as {"customer": "customer_id", "at": "ordered_at"}.';
+    END IF;
+    SELECT k INTO wrong FROM unnest(known.required) AS k WHERE NOT columns ? k LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('the columns of a %s feed must name "%s"', kind, wrong),
+            HINT = format('Required: %s.', array_to_string(known.required, ', '));
+    END IF;
+    SELECT k INTO wrong FROM jsonb_each(columns) AS c(k, v)
+    WHERE NOT k = ANY (known.required || known.optional) OR jsonb_typeof(v) <> 'string' LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a %s feed has no column "%s" that can be mapped to %s', kind, wrong, columns -> wrong),
+            HINT = format('Known columns: %s; each names a column of the relation.', array_to_string(known.required || known.optional, ', '));
+    END IF;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION cvm.check_mapping(text, jsonb) IS 'True if the columns are those of this kind of feed; otherwise 22023.';
+
+ALTER TABLE cvm.feed ADD CONSTRAINT columns CHECK (cvm.check_mapping(kind, columns));
+
+CREATE FUNCTION cvm.feed_relation(portfolio text, kind text) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    feed record;
+    relation record;
+BEGIN
+    SELECT f.relation_schema, f.relation_name INTO feed FROM cvm.feed f
+    WHERE f.portfolio = feed_relation.portfolio AND f.kind = feed_relation.kind;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('portfolio "%s" has no %s feed', portfolio, kind),
+            HINT = 'Map one with cvm.add_feed.';
+    END IF;
+    SELECT c.oid, c.relkind INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = feed.relation_schema::name AND c.relname = feed.relation_name::name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+            MESSAGE = format('the %s feed of portfolio "%s", relation %I.%I, does not exist', kind, portfolio, feed.relation_schema, feed.relation_name),
+            HINT = 'Make it again, or map another relation with cvm.add_feed; the last published result stays as it is.';
+    END IF;
+    IF relation.relkind NOT IN ('r', 'v', 'm', 'p', 'f') THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('%I.%I is not a table, view, materialized view, partitioned or foreign table', feed.relation_schema, feed.relation_name);
+    END IF;
+    RETURN relation.oid;
+END $$;
+COMMENT ON FUNCTION cvm.feed_relation(text, text) IS 'The relation of a feed, resolved by name now. 42704 no such feed, 42P01 the relation is gone, 42809 it is no table or view.';
+
+CREATE FUNCTION cvm.feed_column(portfolio text, kind text, relation oid, role text) RETURNS pg_catalog.pg_attribute
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted text := (SELECT f.columns ->> feed_column.role FROM cvm.feed f
+                    WHERE f.portfolio = feed_column.portfolio AND f.kind = feed_column.kind);
+    result pg_attribute;
+BEGIN
+    SELECT a.* INTO result FROM pg_attribute a
+    WHERE a.attrelid = feed_column.relation AND a.attname = wanted::name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+            MESSAGE = format('the %s feed of portfolio "%s" has no column "%s", which is mapped as %s', kind, portfolio, wanted, role),
+            DETAIL = format('%s has: %s.', relation::regclass,
+                            (SELECT coalesce(string_agg(a.attname, ', ' ORDER BY a.attnum), 'no columns') FROM pg_attribute a
+                             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped)),
+            HINT = 'Name a column that it has: cvm.add_feed changes a mapping. The last published result stays as it is.';
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION cvm.feed_column(text, text, oid, text) IS 'The column of a feed''s relation that is mapped as role; 42703 where it is missing.';
+
+CREATE FUNCTION cvm.base_type(type oid) RETURNS oid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE base(oid, typtype, typbasetype) AS (
+        SELECT t.oid, t.typtype, t.typbasetype FROM pg_catalog.pg_type t WHERE t.oid = base_type.type
+        UNION ALL
+        SELECT t.oid, t.typtype, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd')
+    SELECT base.oid FROM base WHERE base.typtype <> 'd';
+END;
+COMMENT ON FUNCTION cvm.base_type(oid) IS 'The type below all domains.';
+
+-- The three columns have types that can be read.
+CREATE FUNCTION cvm.check_purchases_feed(portfolio text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation oid := cvm.feed_relation(portfolio, 'purchases');
+    customer pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'customer');
+    at pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'at');
+    amount pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'amount');
+    missing text;
+BEGIN
+    IF NOT cvm.is_hashable(customer.atttypid) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_function',
+            MESSAGE = format('customers of type %s can not be told apart by hashing', format_type(customer.atttypid, NULL)),
+            HINT = 'Map a column of a hashable type such as bigint, uuid or text.';
+    END IF;
+    IF cvm.base_type(at.atttypid) NOT IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('column "%s", mapped as at, is of type %s', at.attname, format_type(at.atttypid, NULL)),
+            DETAIL = 'The time of a purchase must be a timestamptz, a timestamp or a date.',
+            HINT = 'Map a view that casts the column.';
+    END IF;
+    IF cvm.base_type(amount.atttypid) NOT IN ('numeric'::regtype, 'float8'::regtype, 'float4'::regtype,
+                                              'int8'::regtype, 'int4'::regtype, 'int2'::regtype) THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('column "%s", mapped as amount, is of type %s', amount.attname, format_type(amount.atttypid, NULL)),
+            DETAIL = 'An amount must be numeric, double precision, real, bigint, integer or smallint.',
+            HINT = 'Map a view that casts the column.';
+    END IF;
+    SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.position) INTO missing
+    FROM (VALUES (1, customer.attname), (2, at.attname), (3, amount.attname)) AS c(position, name)
+    WHERE NOT has_column_privilege(cvm.portfolio_owner(portfolio), relation, c.name::text, 'SELECT');
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('the owner "%s" of portfolio "%s" may not read %s of %s', cvm.portfolio_owner(portfolio), portfolio, missing, relation::regclass),
+            HINT = format('GRANT SELECT ON %s TO %I;', relation::regclass, cvm.portfolio_owner(portfolio));
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.check_purchases_feed(text) IS 'Raises unless the purchases feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42883, 42804, 42501.';
+
+CREATE FUNCTION cvm.is_hashable(type oid) RETURNS boolean
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_is_hashable';
+COMMENT ON FUNCTION cvm.is_hashable(oid) IS 'Whether values of a type can be grouped by hashing.';
+
+-- ---------- create, alter, drop ----------
+
+-- Portfolio by name, with an error that helps; cvm.portfolio%ROWTYPE of what the caller may act on.
+CREATE FUNCTION cvm.own_portfolio(portfolio text) RETURNS cvm.portfolio
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result cvm.portfolio;
+BEGIN
+    SELECT p.* INTO result FROM cvm.portfolio p WHERE p.portfolio = own_portfolio.portfolio;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = CASE WHEN portfolio IS NULL THEN 'portfolio must not be null'
+                           ELSE format('portfolio "%s" does not exist', portfolio) END,
+            HINT = 'The view cvm.portfolios lists those you may use; cvm.create_portfolio makes one.';
+    END IF;
+    IF NOT cvm.may_act(portfolio) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('permission denied for portfolio "%s"', portfolio),
+            DETAIL = format('Only its owner "%s", members of that role and superusers may.', cvm.portfolio_owner(portfolio));
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION cvm.own_portfolio(text) IS 'The portfolio''s row if the current role may act on it; 42704 unknown, 42501 not permitted.';
+
+CREATE FUNCTION cvm.make_output_schema(portfolio text, wanted text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner oid := cvm.schema_owner(wanted);
+BEGIN
+    IF octet_length(wanted) > 63 THEN
+        RAISE EXCEPTION USING ERRCODE = 'name_too_long',
+            MESSAGE = format('the name of the output schema "%s" is longer than 63 bytes', wanted);
+    END IF;
+    IF owner IS NULL THEN
+        EXECUTE format('CREATE SCHEMA %I', wanted);
+        EXECUTE format('COMMENT ON SCHEMA %I IS %L', wanted, format('customer value of portfolio %s', portfolio));
+        RETURN true;
+    END IF;
+    IF NOT pg_has_role(owner, 'MEMBER') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('schema "%s" belongs to another role', wanted),
+            HINT = 'Name an empty schema of your own with the option "schema", such as {"schema": "my_clv"}.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = wanted::name) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_schema',
+            MESSAGE = format('schema "%s" is in use', wanted),
+            DETAIL = 'The output schema of a portfolio must be new or empty.',
+            HINT = 'Name another one with the option "schema", such as {"schema": "my_clv"}.';
+    END IF;
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION cvm.make_output_schema(text, text) IS 'Makes the output schema (true), or takes an empty one that the current role owns (false); 42501 another''s, 42P06 not empty.';
+
+CREATE FUNCTION cvm.create_portfolio(portfolio text, purchases regclass, customer name, "at" name, amount name, options jsonb DEFAULT '{}') RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted text;
+    created boolean;
+    caller text := current_setting('role');
+BEGIN
+    IF portfolio IS NULL OR purchases IS NULL OR customer IS NULL OR at IS NULL OR amount IS NULL OR options IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'portfolio, purchases, customer, at, amount and options must not be null';
+    END IF;
+    IF octet_length(portfolio) NOT BETWEEN 1 AND 59 THEN
+        RAISE EXCEPTION USING ERRCODE = 'name_too_long',
+            MESSAGE = format('the name of a portfolio has 1 to 59 bytes, not %s', octet_length(portfolio));
+    END IF;
+    IF EXISTS (SELECT FROM cvm.portfolio p WHERE p.portfolio = create_portfolio.portfolio) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+            MESSAGE = format('portfolio "%s" already exists', portfolio),
+            HINT = 'Change it with cvm.alter_portfolio, or remove it with cvm.drop_portfolio.';
+    END IF;
+    PERFORM cvm.check_options(options);
+    wanted := cvm.option_text(options, 'schema', 'cvm_' || portfolio);
+    created := cvm.make_output_schema(portfolio, wanted);
+    INSERT INTO cvm.portfolio (portfolio, output_schema, owns_schema, options)
+    VALUES (portfolio, wanted, created, jsonb_strip_nulls(options) - 'schema');
+    INSERT INTO cvm.feed (portfolio, kind, relation_schema, relation_name, columns)
+    SELECT create_portfolio.portfolio, 'purchases', n.nspname, c.relname,
+           jsonb_build_object('customer', customer, 'at', at, 'amount', amount)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = purchases;
+    PERFORM cvm.check_purchases_feed(portfolio);
+    -- what is made in another role's schema is that role's
+    PERFORM set_config('role', cvm.portfolio_owner(portfolio), true);
+    PERFORM cvm.create_output(portfolio);
+    PERFORM set_config('role', caller, true);
+    RETURN wanted;
+END $$;
+COMMENT ON FUNCTION cvm.create_portfolio(text, regclass, name, name, name, jsonb) IS
+'Creates a portfolio over a purchases feed (any table, view, partitioned or foreign table) whose columns are named, with its output schema (cvm_<portfolio> unless the option schema says otherwise) and the empty relations in it, owned by the schema''s owner. Returns the name of the schema. Options: see the view cvm.options. Errors: 42710 the portfolio exists, 42P06 the schema is in use, 42703 missing column, 42804 or 42883 a type that can not be used, 42501 no privilege, 22023 a bad option, 42622 a name that is too long.';
+
+CREATE FUNCTION cvm.alter_portfolio(portfolio text, options jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+BEGIN
+    IF options IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'options must not be null';
+    END IF;
+    IF jsonb_typeof(options) <> 'object' THEN
+        PERFORM cvm.check_options(options);
+    END IF;
+    PERFORM cvm.check_options(present.options || options);
+    IF options ? 'schema' AND options ->> 'schema' IS DISTINCT FROM present.output_schema THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('the output schema of portfolio "%s" can not be changed', portfolio),
+            HINT = 'Create another portfolio with the option "schema".';
+    END IF;
+    UPDATE cvm.portfolio p SET options = jsonb_strip_nulls(p.options || alter_portfolio.options) - 'schema'
+    WHERE p.portfolio = alter_portfolio.portfolio;
+END $$;
+COMMENT ON FUNCTION cvm.alter_portfolio(text, jsonb) IS
+'Changes options of a portfolio, from the next recompute on; null returns an option to its default, options that are not named stay. 42704 unknown portfolio, 42501 not permitted, 22023 a bad option.';
+
+CREATE FUNCTION cvm.drop_portfolio(portfolio text, "cascade" boolean DEFAULT false) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+BEGIN
+    PERFORM cvm.drop_output(portfolio, "cascade");
+    -- before the schema goes: its owner is the one who may
+    DELETE FROM cvm.portfolio p WHERE p.portfolio = drop_portfolio.portfolio;
+    IF present.owns_schema AND cvm.schema_owner(present.output_schema) IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_namespace n ON n.oid = d.refobjid
+                       WHERE d.refclassid = 'pg_namespace'::regclass AND n.nspname = present.output_schema::name) THEN
+        EXECUTE format('DROP SCHEMA %I', present.output_schema);
+    END IF;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION cvm.drop_portfolio(text, boolean) IS
+'Removes a portfolio with its output relations, jobs, models and runs, and its output schema if cvm made it and nothing else is in it; the feeds stay. Objects of others that depend on the output are an error (2BP01) unless cascade is true: then they go too. 42704 unknown portfolio, 42501 not permitted.';
+
+CREATE FUNCTION cvm.add_feed(portfolio text, kind text, relation regclass, columns jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cvm.own_portfolio(portfolio);
+    IF kind IS NULL OR relation IS NULL OR columns IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'kind, relation and columns must not be null';
+    END IF;
+    PERFORM cvm.check_mapping(kind, columns);
+    INSERT INTO cvm.feed AS f (portfolio, kind, relation_schema, relation_name, columns)
+    SELECT add_feed.portfolio, add_feed.kind, n.nspname, c.relname, add_feed.columns
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
+    ON CONFLICT ON CONSTRAINT feed_pkey DO UPDATE
+    SET relation_schema = excluded.relation_schema, relation_name = excluded.relation_name, columns = excluded.columns;
+    IF kind = 'purchases' THEN
+        PERFORM cvm.check_purchases_feed(portfolio);
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.add_feed(text, text, regclass, jsonb) IS
+'Maps a relation as a feed of this kind (see cvm.feed_kinds), in place of the present one if there is one: columns is an object from cvm''s names to the relation''s. Errors as of cvm.create_portfolio.';
+
+CREATE FUNCTION cvm.drop_feed(portfolio text, kind text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cvm.own_portfolio(portfolio);
+    IF kind = 'purchases' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('portfolio "%s" can not be without a purchases feed', portfolio),
+            HINT = 'Map another relation with cvm.add_feed, or remove the portfolio with cvm.drop_portfolio.';
+    END IF;
+    DELETE FROM cvm.feed f WHERE f.portfolio = drop_feed.portfolio AND f.kind = drop_feed.kind;
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION cvm.drop_feed(text, text) IS 'Removes the mapping of a feed; the relation stays. False if there was none. 42704 unknown portfolio, 42501 not permitted, 55000 for the purchases feed.';
+
+CREATE FUNCTION cvm.grant_read(portfolio text, role regrole) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+    relation text;
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', present.output_schema, role);
+    FOR relation IN SELECT DISTINCT d.relation FROM cvm.output_dictionary() d WHERE d.published LOOP
+        EXECUTE format('GRANT SELECT ON %I.%I TO %s', present.output_schema, relation, role);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION cvm.grant_read(text, regrole) IS
+'Lets a role read the published relations of a portfolio, its runs, freshness and dictionary; never its errors'' text, feeds or rules. 42704 unknown portfolio, 42501 not permitted. Undo it with REVOKE on the schema.';

@@ -1,0 +1,576 @@
+/*
+ * predictive.c: quantiles of residual value by a table of simulated futures
+ * (see predictive.h).
+ *
+ * The table holds, at nodes of (x, age), the quantiles of W = V / E[V | alive]
+ * given that there is any value, the chance of none, and E[W^2].  Every node
+ * sees the same random numbers, so that the error of a finite simulation varies
+ * smoothly from customer to customer and nobody overtakes his better by chance.
+ * The uncertainty of spend is stratified: its quantiles, paired with the futures
+ * by one random permutation.
+ */
+#include "models/predictive.h"
+
+#include "math/gamma_quantile.h"
+#include "math/random.h"
+#include "math/special.h"
+#include "models/numbering.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#define LEVELS 64				/* quantiles kept per node, equidistant in logit */
+#define LAST_LOGIT 7.5			/* ... up to 1 - 5.5e-4 */
+#define MAX_X_NODES 48
+#define MAX_AGE_NODES 20
+#define AGE_STEP 0.5			/* of ln(age + scale) between nodes, if there are few enough */
+#define MIN_FUTURES 2048
+#define MAX_FUTURES 4096
+#define ALL_FUTURES 500000		/* over all nodes, within these bounds */
+#define GAMMA_NODES 257			/* quantiles of spend that are solved for; others are interpolated */
+#define GAMMA_LOGIT 9.5
+#define ONE_BY_ONE 16			/* purchases of a future that get a time each */
+#define MAX_TIMES 1024			/* where the family simulates times */
+#define MOST_SPREAD 10.0		/* E[W^2] that uncertain spend may contribute: the exact one is infinite for q + p x <= 2 */
+#define WORTHLESS 27.6			/* e^-27.6 = 1e-12: later money is none */
+#define LOG_NOTHING (-690.0)	/* ln 1e-300 */
+
+/* What is known of V at one (x, age), with spend of one's own or the population's. */
+typedef struct node
+{
+	float		log_w[LEVELS];	/* of W given W > 0 */
+	double		none;			/* P(W = 0 | alive) */
+	double		log_square;		/* ln E[W^2 | alive] */
+} node;
+
+struct cvm_predictive
+{
+	const cvm_env *env;
+	cvm_env		env_copy;
+	const cvm_family *purchases;
+	const double *theta;
+	double		p;				/* of Gamma-Gamma */
+	double		q;
+	double		rate;
+	double		horizon;
+	uint64_t	seed;
+	double		x[MAX_X_NODES];
+	double		log_x[MAX_X_NODES];	/* ln(1 + x) */
+	int			n_x;
+	double		age_scale;
+	double		log_scale;
+	double		age_step;		/* 0: one node */
+	int			n_ages;
+	int			futures;
+	node	   *own;			/* n_x * n_ages, spend of one's own; the first row is x = 0 */
+	node	   *prior;			/* the same where nothing is known of spend but the population's */
+};
+
+/* What is needed while the table is made. */
+typedef struct workshop
+{
+	double	   *log_spend;		/* per future: ln of its Gamma(q + p x, 1), in the order of strata */
+	double	   *log_spend_prior;	/* ... Gamma(q, 1) */
+	uint32_t   *stratum;		/* per future */
+	uint32_t   *payload;
+	uint64_t   *key;
+	double	   *log_sum;		/* per future: ln of sum exp(-rate tau) g; LOG_NOTHING if none */
+	double	   *times;
+} workshop;
+
+/* ---------- one future ---------- */
+
+/* int_from^to e^(-rate t) dt */
+static double
+annuity(double rate, double from, double to)
+{
+	double		length = to - from;
+
+	if (rate <= 0)
+		return length;
+	return exp(-rate * from) * -expm1(-rate * length) / rate;
+}
+
+/*
+ * Mean and variance of sum exp(-rate tau) g given what is known of the times: of
+ * a purchase at tau, p e^(-rate tau) and p e^(-2 rate tau); of Poisson purchases
+ * of rate lambda, by Campbell's theorem, p lambda int e^(-rate t) and
+ * p (1 + p) lambda int e^(-2 rate t).
+ */
+typedef struct moments
+{
+	double		mean;
+	double		variance;
+} moments;
+
+static void
+add_purchase(const cvm_predictive *t, double at, moments *sum)
+{
+	double		worth = exp(-t->rate * at);
+
+	sum->mean += t->p * worth;
+	sum->variance += t->p * worth * worth;
+}
+
+/* The purchases of one who buys at rate lambda until he leaves. */
+static void
+live(const cvm_predictive *t, cvm_rng *rng, double lambda, double lifetime, moments *sum)
+{
+	double		end = fmin(lifetime, t->horizon);
+	double		at = 0;
+
+	for (int n = 0;; n++)
+	{
+		if (n % ONE_BY_ONE == 0 && n > 0 && lambda * (end - at) > ONE_BY_ONE)
+		{
+			sum->mean += t->p * lambda * annuity(t->rate, at, end);
+			sum->variance += t->p * (1 + t->p) * lambda * annuity(2 * t->rate, at, end);
+			break;
+		}
+		at += cvm_rng_exponential(rng) / lambda;
+		if (!(at <= end) || isinf(at))
+			break;
+		add_purchase(t, at, sum);
+	}
+	if (t->purchases->leaves_at_purchase && lifetime <= t->horizon && isfinite(lifetime))
+		add_purchase(t, lifetime, sum);
+}
+
+/*
+ * One sum exp(-rate tau) g: the times are drawn, and the g all at once as a gamma
+ * variable of their two moments, which is exact where nothing is discounted, and
+ * nearly so for the few purchases between which discounts differ.
+ */
+static double
+future(const cvm_predictive *t, const cvm_row *row, cvm_rng *rng, double *times)
+{
+	moments		sum = {0, 0};
+
+	if (t->purchases->simulate_life_if_alive != NULL)
+	{
+		double		lambda,
+					lifetime;
+
+		t->purchases->simulate_life_if_alive(t->theta, row, rng, &lambda, &lifetime);
+		live(t, rng, lambda, lifetime, &sum);
+	}
+	else
+	{
+		int			n = t->purchases->simulate_if_alive(t->theta, row, rng, t->horizon, times, MAX_TIMES);
+
+		for (int i = 0; i < n; i++)
+			add_purchase(t, times[i], &sum);
+	}
+	if (!(sum.mean > 0) || !isfinite(sum.mean) || !(sum.variance > 0) || !isfinite(sum.variance))
+		return sum.mean > 0 ? fmin(sum.mean, DBL_MAX) : 0;
+	return cvm_rng_gamma(rng, sum.mean * sum.mean / sum.variance) * (sum.variance / sum.mean);
+}
+
+/* ---------- one node ---------- */
+
+/* ln of the quantiles of Gamma(shape, 1) in the middle of n equal strata */
+static void
+spend_strata(double shape, int n, double *log_quantile)
+{
+	double		solved[GAMMA_NODES];
+	double		step = 2 * GAMMA_LOGIT / (GAMMA_NODES - 1);
+
+	for (int i = 0; i < GAMMA_NODES; i++)
+		solved[i] = cvm_log_gamma_quantile(shape, 1 / (1 + exp(GAMMA_LOGIT - i * step)));
+	for (int k = 0; k < n; k++)
+	{
+		double		level = (k + 0.5) / n;
+		double		at = (log(level / (1 - level)) + GAMMA_LOGIT) / step;
+		int			i = (int) fmax(0, fmin(at, GAMMA_NODES - 2));
+
+		log_quantile[k] = solved[i] + (at - i) * (solved[i + 1] - solved[i]);
+	}
+}
+
+static double
+level_of(int i)
+{
+	return 1 / (1 + exp(LAST_LOGIT - i * (2 * LAST_LOGIT / (LEVELS - 1))));
+}
+
+/* Order-preserving words of doubles that may be negative: sorted by their upper half. */
+static uint64_t
+word_of(double value)
+{
+	uint64_t	bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return (bits >> 63 ? ~bits : bits | UINT64_C(1) << 63) >> 32;
+}
+
+static double
+value_of(uint64_t word)
+{
+	uint64_t	bits = word << 32 | UINT64_C(1) << 31;
+	double		value;
+
+	bits = bits >> 63 ? bits & ~(UINT64_C(1) << 63) : ~bits;
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+/* Quantiles of W from sorted logarithms. */
+static void
+describe(node *out, const uint64_t *sorted, int n)
+{
+	for (int i = 0; i < LEVELS; i++)
+	{
+		double		at = fmax(0, fmin(level_of(i) * n - 0.5, n - 1));
+		int			below = (int) at < n - 1 ? (int) at : n - 1;
+		double		low = value_of(sorted[below]);
+		double		high = value_of(sorted[below + 1 < n ? below + 1 : below]);
+
+		out->log_w[i] = (float) (low + (at - below) * (high - low));
+	}
+}
+
+/*
+ * ln E[W^2]: the futures' own, times E[1/G^2] / E[1/G]^2 = (shape - 1) / (shape - 2)
+ * for spend, which is given up as infinite beyond MOST_SPREAD.
+ */
+static double
+log_square(const cvm_predictive *t, const workshop *w, double shape, double discounted)
+{
+	double		log_mean = log(t->p * discounted);
+	double		square = 0;
+
+	for (int i = 0; i < t->futures; i++)
+		if (w->log_sum[i] > LOG_NOTHING)
+			square += exp(2 * (w->log_sum[i] - log_mean));
+	square /= t->futures;
+	return log(fmax(1, square)) + log(shape > 2 ? fmin((shape - 1) / (shape - 2), MOST_SPREAD) : MOST_SPREAD);
+}
+
+/*
+ * W = (sum / G) / E[sum / G], G ~ Gamma(shape, 1), E[sum] = p * discounted.  The
+ * mean is the exact one, not the simulation's, which a few large values disturb.
+ */
+static cvm_status
+make_node(const cvm_predictive *t, workshop *w, double shape, const double *log_spend,
+		  double discounted, double none, node *out)
+{
+	double		log_mean = log(t->p * discounted / (shape - 1));
+	int			n = 0;
+
+	out->none = none;
+	if (shape <= 1 || !isfinite(log_mean))
+		return CVM_OK;			/* no finite mean: nobody asks */
+	for (int i = 0; i < t->futures; i++)
+		if (w->log_sum[i] > LOG_NOTHING)
+		{
+			w->key[n] = word_of(w->log_sum[i] - log_spend[w->stratum[i]] - log_mean);
+			w->payload[n++] = i;
+		}
+	if (n == 0)
+	{							/* too rare to be seen: all of the mean, once in a while */
+		w->key[0] = word_of(-log(fmax(1 - none, 1e-300)));
+		w->payload[0] = 0;
+		n = 1;
+	}
+	if (cvm_radix_sort(t->env, w->key, w->payload, n, 32) != CVM_OK)
+		return CVM_NO_MEMORY;
+	describe(out, w->key, n);
+	out->log_square = log_square(t, w, shape, discounted);
+	return CVM_OK;
+}
+
+static cvm_status
+make_nodes(cvm_predictive *t, workshop *w, int i, int k)
+{
+	cvm_row		row = {.x = t->x[i], .weight = 1};
+	double		discounted,
+				none;
+	cvm_status	status;
+	cvm_rng		rng;
+
+	row.age = k == 0 ? 0 : exp(t->log_scale + k * t->age_step) - t->age_scale;
+	row.t_x = row.x > 0 ? row.age : 0;
+	if (row.x > 0 && row.age <= 0)
+		row.age = row.t_x = 1e-6 * t->age_scale;
+	discounted = t->purchases->discounted_if_alive(t->theta, &row, t->rate, t->horizon);
+	none = t->purchases->pmf_if_alive(t->theta, &row, t->horizon, 0);
+	cvm_rng_seed(&rng, t->seed);
+	for (int j = 0; j < t->futures; j++)
+	{
+		double		sum = future(t, &row, &rng, w->times);
+
+		w->log_sum[j] = sum > 1e-299 ? log(fmin(sum, 1e299)) : LOG_NOTHING;
+	}
+	status = make_node(t, w, t->q + t->p * row.x, w->log_spend, discounted, none, &t->own[i * t->n_ages + k]);
+	if (status == CVM_OK)
+		status = make_node(t, w, t->q, w->log_spend_prior, discounted, none, &t->prior[i * t->n_ages + k]);
+	return status;
+}
+
+/* ---------- the table ---------- */
+
+/* 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, ... up to the first that is large enough */
+static void
+choose_x(cvm_predictive *t, double max_x)
+{
+	double		x = 0;
+
+	for (t->n_x = 0; t->n_x < MAX_X_NODES;)
+	{
+		t->x[t->n_x] = x;
+		t->log_x[t->n_x++] = log1p(x);
+		if (x >= max_x)
+			break;
+		if (x < 4)
+			x++;
+		else
+			x = exp2(floor(log2(x))) == x ? 1.5 * x : x / 1.5 * 2;
+	}
+}
+
+/*
+ * Equidistant in ln(age + scale), scale the family's own (alpha): what is to
+ * come depends on the sum of both.
+ */
+static void
+choose_ages(cvm_predictive *t, double max_age)
+{
+	double		range;
+
+	t->age_scale = INFINITY;
+	for (int i = 0; i < t->purchases->n_params; i++)
+		if (t->purchases->time_power[i] == 1)
+			t->age_scale = fmin(t->age_scale, t->theta[i]);
+	t->age_scale = isfinite(t->age_scale) ? fmax(t->age_scale, 1e-4 * max_age) : 1;
+	t->log_scale = log(t->age_scale);
+	range = log1p(max_age / t->age_scale);
+	t->n_ages = range > 0 ? (int) fmin(ceil(range / AGE_STEP) + 1, MAX_AGE_NODES) : 1;
+	t->age_step = t->n_ages > 1 ? range / (t->n_ages - 1) : 0;
+}
+
+/* Which stratum of spend a future gets: a random permutation (Fisher & Yates). */
+static void
+shuffle(uint32_t *stratum, int n, uint64_t seed)
+{
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, ~seed);
+	for (int i = 0; i < n; i++)
+		stratum[i] = i;
+	for (int i = n - 1; i > 0; i--)
+	{
+		int			j = (int) (cvm_rng_uniform(&rng) * (i + 1));
+		uint32_t	swap = stratum[i];
+
+		stratum[i] = stratum[j];
+		stratum[j] = swap;
+	}
+}
+
+static void
+close_workshop(const cvm_env *env, workshop *w)
+{
+	cvm_release(env, w->log_spend);
+	cvm_release(env, w->log_spend_prior);
+	cvm_release(env, w->stratum);
+	cvm_release(env, w->payload);
+	cvm_release(env, w->key);
+	cvm_release(env, w->log_sum);
+	cvm_release(env, w->times);
+}
+
+static cvm_status
+open_workshop(const cvm_predictive *t, workshop *w)
+{
+	size_t		n = t->futures;
+
+	w->log_spend = cvm_allocate(t->env, n, sizeof(double));
+	w->log_spend_prior = cvm_allocate(t->env, n, sizeof(double));
+	w->stratum = cvm_allocate(t->env, n, sizeof(uint32_t));
+	w->payload = cvm_allocate(t->env, n, sizeof(uint32_t));
+	w->key = cvm_allocate(t->env, n, sizeof(uint64_t));
+	w->log_sum = cvm_allocate(t->env, n, sizeof(double));
+	w->times = cvm_allocate(t->env, MAX_TIMES, sizeof(double));
+	if (!w->log_spend || !w->log_spend_prior || !w->stratum || !w->payload || !w->key || !w->log_sum || !w->times)
+		return CVM_NO_MEMORY;
+	shuffle(w->stratum, t->futures, t->seed);
+	spend_strata(t->q, t->futures, w->log_spend_prior);
+	return CVM_OK;
+}
+
+static cvm_status
+make_table(cvm_predictive *t)
+{
+	workshop	w = {0};
+	cvm_status	status = open_workshop(t, &w);
+
+	for (int i = 0; i < t->n_x && status == CVM_OK; i++)
+	{
+		spend_strata(t->q + t->p * t->x[i], t->futures, w.log_spend);
+		for (int k = 0; k < t->n_ages && status == CVM_OK; k++)
+			status = t->env->cancelled != NULL && t->env->cancelled(t->env->context)
+				? CVM_CANCELLED : make_nodes(t, &w, i, k);
+	}
+	close_workshop(t->env, &w);
+	return status;
+}
+
+cvm_status
+cvm_predictive_new(const cvm_family *purchases, const double *theta,
+				   const double *spend_theta, double rate, double horizon,
+				   double max_x, double max_age, uint64_t seed,
+				   const cvm_env *env, cvm_predictive **out)
+{
+	cvm_predictive *t = cvm_allocate(env, 1, sizeof(cvm_predictive));
+	size_t		nodes;
+	cvm_status	status;
+
+	*out = NULL;
+	if (t == NULL)
+		return CVM_NO_MEMORY;
+	memset(t, 0, sizeof(*t));
+	t->env_copy = *env;
+	t->env = &t->env_copy;
+	t->purchases = purchases;
+	t->theta = theta;
+	t->p = spend_theta[0];
+	t->q = spend_theta[1];
+	t->rate = rate;
+	t->horizon = rate > 0 ? fmin(horizon, WORTHLESS / rate) : horizon;
+	t->seed = seed;
+	choose_x(t, max_x);
+	choose_ages(t, max_age);
+	nodes = (size_t) t->n_x * t->n_ages;
+	t->futures = (int) fmax(MIN_FUTURES, fmin(ALL_FUTURES / nodes, MAX_FUTURES));
+	t->own = cvm_allocate(env, nodes, sizeof(node));
+	t->prior = cvm_allocate(env, nodes, sizeof(node));
+	status = t->own != NULL && t->prior != NULL ? CVM_OK : CVM_NO_MEMORY;
+	if (status == CVM_OK)
+	{
+		memset(t->own, 0, nodes * sizeof(node));
+		memset(t->prior, 0, nodes * sizeof(node));
+		status = make_table(t);
+	}
+	if (status != CVM_OK)
+		cvm_predictive_free(t);
+	else
+		*out = t;
+	return status;
+}
+
+void
+cvm_predictive_free(cvm_predictive *t)
+{
+	cvm_env		env;
+
+	if (t == NULL)
+		return;
+	env = t->env_copy;
+	cvm_release(&env, t->own);
+	cvm_release(&env, t->prior);
+	cvm_release(&env, t);
+}
+
+/* ---------- one customer ---------- */
+
+/* The four nodes around a customer and their weights. */
+typedef struct place
+{
+	const node *corner[4];
+	double		weight[4];
+} place;
+
+static place
+find_place(const cvm_predictive *t, const cvm_row *row)
+{
+	const node *nodes = row->x > 0 && !(row->mean_spend > 0) ? t->prior : t->own;
+	double		at_age = t->age_step > 0 ? (log(row->age + t->age_scale) - t->log_scale) / t->age_step : 0;
+	double		log_x = log1p(row->x);
+	int			i = 0,
+				k,
+				i_next,
+				k_next;
+	double		u,
+				v;
+
+	while (i + 2 < t->n_x && t->x[i + 1] <= row->x)
+		i++;
+	i_next = i + 1 < t->n_x ? i + 1 : i;
+	u = i_next > i ? fmin(1, (log_x - t->log_x[i]) / (t->log_x[i_next] - t->log_x[i])) : 0;
+	at_age = fmax(0, fmin(at_age, t->n_ages - 1));
+	k = (int) at_age;
+	k_next = k + 1 < t->n_ages ? k + 1 : k;
+	v = at_age - k;
+	return (place) {
+		.corner = {&nodes[i * t->n_ages + k], &nodes[i * t->n_ages + k_next],
+		&nodes[i_next * t->n_ages + k], &nodes[i_next * t->n_ages + k_next]},
+		.weight = {(1 - u) * (1 - v), (1 - u) * v, u * (1 - v), u * v}
+	};
+}
+
+/* ln of the quantile of W given W > 0 */
+static double
+log_w_quantile(const place *at, double level)
+{
+	double		logit = log(level / (1 - level));
+	double		position = (logit + LAST_LOGIT) * ((LEVELS - 1) / (2 * LAST_LOGIT));
+	int			i;
+	double		rest;
+	double		value = 0;
+
+	position = fmax(0, fmin(position, LEVELS - 1));
+	i = position < LEVELS - 2 ? (int) position : LEVELS - 2;
+	rest = position - i;
+	for (int c = 0; c < 4; c++)
+		value += at->weight[c] * (at->corner[c]->log_w[i]
+								  + rest * (at->corner[c]->log_w[i + 1] - at->corner[c]->log_w[i]));
+	return value;
+}
+
+/* 0 up to `none`, the mass at 0; above, the quantile of what is worth something. */
+static double
+quantile(const place *at, double mean_if_alive, double none, double level)
+{
+	double		rest = (level - none) / (1 - none);
+
+	if (!(rest > 0))
+		return 0;
+	return mean_if_alive * exp(log_w_quantile(at, fmin(rest, 1)));
+}
+
+void
+cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double mean,
+			double low_level, double high_level, cvm_prediction *out)
+{
+	place		at;
+	double		none_if_alive = 0,
+				log_w2 = 0,
+				none,
+				mean_if_alive;
+
+	*out = (cvm_prediction) {0};
+	if (!(p_alive > 0) || !(mean > 0) || !isfinite(mean))
+		return;
+	at = find_place(t, row);
+	for (int c = 0; c < 4; c++)
+	{
+		none_if_alive += at.weight[c] * at.corner[c]->none;
+		log_w2 += at.weight[c] * at.corner[c]->log_square;
+	}
+	none = 1 - p_alive * (1 - none_if_alive);
+	mean_if_alive = mean / p_alive;
+	out->low = quantile(&at, mean_if_alive, none, low_level);
+	out->high = quantile(&at, mean_if_alive, none, high_level);
+	out->variance = fmax(0, mean * (mean_if_alive * exp(log_w2) - mean));
+}
+
+double
+cvm_sum_quantile(double mean, double variance, double level)
+{
+	double		shape = mean * mean / variance;
+
+	if (!(mean > 0) || !(variance > 0) || !isfinite(shape))
+		return mean > 0 ? mean : 0;
+	return exp(cvm_log_gamma_quantile(shape, level)) * (variance / mean);
+}
