@@ -33,6 +33,23 @@ cvm_integrate(cvm_integrand f, const void *context, double from, double to, int 
 	return half * sum;
 }
 
+void
+cvm_integrate_all(cvm_integrands f, const void *context, double from, double to, int n, double *sums)
+{
+	double		half = 0.5 * (to - from);
+	double		middle = from + half;
+	double		values[16];
+
+	for (int k = -6; k < 6; k++)
+	{
+		int			i = k < 0 ? -1 - k : k;
+
+		f(k < 0 ? middle - half * node[i] : middle + half * node[i], context, values);
+		for (int c = 0; c < n; c++)
+			sums[c] += half * weight[i] * values[c];
+	}
+}
+
 #define STEP 0.28				/* error e^(-pi^2 / STEP) = 5e-16 of a Gumbel-like knee, times a power of 1 / STEP */
 #define NEGLIGIBLE 1e-16
 

@@ -12,6 +12,12 @@ typedef double (*cvm_integrand) (double at, const void *context);
 extern double cvm_integrate(cvm_integrand f, const void *context,
 							double from, double to, int panels);
 
+/* Add int_from^to of n <= 16 functions at once to `sums`, on one such panel. */
+typedef void (*cvm_integrands) (double at, const void *context, double *values);
+
+extern void cvm_integrate_all(cvm_integrands f, const void *context,
+							  double from, double to, int n, double *sums);
+
 /*
  * E[f(p)] for p ~ Beta(a, b), a, b > 0.
  *

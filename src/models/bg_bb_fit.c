@@ -17,6 +17,7 @@
 #include "math/special.h"
 #include "models/bg_bb.h"
 #include "models/cells.h"
+#include "models/numbering.h"
 
 #include <math.h>
 #include <string.h>
@@ -45,6 +46,7 @@ typedef struct tables
 	rises		delta;
 	double	   *fall;			/* of a term at j against that at j + 1, but for 1 / (beta + j - x) */
 	double	   *inverse;		/* 1 / (beta + k) */
+	double	   *memory;			/* of all of them */
 } tables;
 
 #define TABLES 10
@@ -70,10 +72,11 @@ set_tables(const cvm_table *table, const double *theta, tables *t)
 {
 	const cvm_cells *cells = cvm_table_cells(table);
 	size_t		n = cells->ages > 0 ? (size_t) cells->age[cells->ages - 1] + 2 : 2;
-	double	   *memory = cvm_table_scratch(table, TABLES * n);
+	double	   *memory = cvm_allocate(cvm_table_env(table), TABLES * n, sizeof(double));
 
 	if (memory == NULL)
 		return false;
+	t->memory = memory;
 	t->sum_ab = tabulate(theta[ALPHA] + theta[BETA], n, memory);
 	t->beta = tabulate(theta[BETA], n, memory + 2 * n);
 	t->sum_cd = tabulate(theta[GAMMA] + theta[DELTA], n, memory + 4 * n);
@@ -251,15 +254,11 @@ unfold(const double *theta, const totals *sum, double *hess)
 			hess[i * N_PARAMS + k] = hess[k * N_PARAMS + i];
 }
 
-cvm_status
-cvm_bb_table_loglik(const cvm_table *table, const double *theta, double *loglik, double *grad, double *hess)
+static cvm_status
+add_groups(const cvm_table *table, const tables *t, totals *sum)
 {
 	const cvm_cells *cells = cvm_table_cells(table);
-	tables		t = {.theta = theta};
-	totals		sum = {0};
 
-	if (!set_tables(table, theta, &t))
-		return CVM_NO_MEMORY;
 	for (size_t g = 0; g < cells->groups; g++)
 	{
 		const cvm_group *group = &cells->group[g];
@@ -270,17 +269,31 @@ cvm_bb_table_loglik(const cvm_table *table, const double *theta, double *loglik,
 		{
 			for (next = i + 1; next < end && cells->age_id[next] == cells->age_id[i]; next++)
 				;
-			add_rows(cells, &t, group->x, cells->age[cells->age_id[i]], i, next, &sum);
+			add_rows(cells, t, group->x, cells->age[cells->age_id[i]], i, next, sum);
 		}
 		if (cvm_table_cancelled(table))
 			return CVM_CANCELLED;
 	}
+	return CVM_OK;
+}
+
+cvm_status
+cvm_bb_table_loglik(const cvm_table *table, const double *theta, double *loglik, double *grad, double *hess)
+{
+	tables		t = {.theta = theta};
+	totals		sum = {0};
+	cvm_status	status;
+
+	if (!set_tables(table, theta, &t))
+		return CVM_NO_MEMORY;
+	status = add_groups(table, &t, &sum);
+	cvm_release(cvm_table_env(table), t.memory);
 	*loglik = sum.value;
 	if (grad != NULL)
 		memcpy(grad, sum.grad, sizeof(sum.grad));
 	if (hess != NULL)
 		unfold(theta, &sum, hess);
-	return CVM_OK;
+	return status;
 }
 
 /*

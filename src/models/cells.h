@@ -61,11 +61,8 @@ typedef struct cvm_cells
 
 extern const cvm_cells *cvm_table_cells(const cvm_table *table);
 
-/*
- * Memory for a kernel's own tabulations, kept with the table from call to call;
- * what it held is gone when more is asked for.  NULL if there is none.
- */
-extern double *cvm_table_scratch(const cvm_table *table, size_t doubles);
+/* Where kernels take the memory of one evaluation from. */
+extern const cvm_env *cvm_table_env(const cvm_table *table);
 
 /* Kernels ask every some ten thousand rows. */
 extern bool cvm_table_cancelled(const cvm_table *table);

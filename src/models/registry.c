@@ -9,6 +9,8 @@
 
 static const cvm_family *const families[] = {
 	&cvm_bg_nbd,
+	&cvm_mbg_nbd,
+	&cvm_pareto_nbd,
 	&cvm_bg_cnbd_k,
 	&cvm_mbg_cnbd_k,
 	&cvm_bg_bb,

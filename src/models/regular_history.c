@@ -12,6 +12,7 @@
 #include "math/random.h"
 #include "math/special.h"
 #include "models/cells.h"
+#include "models/family.h"
 #include "models/regular.h"
 
 #include <math.h>
@@ -25,26 +26,16 @@ enum
 const char *
 cvm_regular_check_row(const cvm_row *row)
 {
-	if (!(row->x >= 0 && isfinite(row->x)) || row->x != floor(row->x))
-		return "x is not a whole number of repeat purchases, 0 or more";
-	if (!(row->age >= 0 && isfinite(row->age)))
-		return "age is negative or not finite";
-	if (!(row->t_x >= 0 && isfinite(row->t_x)))
-		return "t_x is negative or not finite";
-	if (row->t_x > row->age)
-		return "t_x is greater than age";
-	if (row->x == 0 && row->t_x > 0)
-		return "t_x is above 0 without a repeat purchase";
-	if (row->x > 0 && row->t_x == 0)
-		return "t_x is 0 in spite of repeat purchases";
+	const char *wrong = cvm_check_purchases(row);
+
+	if (wrong != NULL)
+		return wrong;
 	if (!isfinite(row->log_intervals))
 		return "log_intervals is not finite: it is minus infinity where two purchases coincide";
 	if (row->x == 0 && row->log_intervals != 0)
 		return "log_intervals is not 0 without a repeat purchase";
 	if (row->x > 0 && row->log_intervals > row->x * (log(row->t_x / row->x) + 1e-6) && row->log_intervals != 0)
 		return "log_intervals is greater than that of equal intervals, x ln(t_x / x)";
-	if (!(row->weight > 0 && isfinite(row->weight)))
-		return "weight is not above 0";
 	return NULL;
 }
 

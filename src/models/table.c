@@ -41,8 +41,6 @@ struct cvm_table
 	chunk	   *last;
 	size_t		added;
 	cvm_cells	cells;
-	double	   *scratch;
-	size_t		scratch_size;
 };
 
 /* The work of finishing a table. */
@@ -446,7 +444,6 @@ cvm_table_free(cvm_table *table)
 	cvm_release(&env, cells->span);
 	cvm_release(&env, cells->span_shifted);
 	cvm_release(&env, cells->total);
-	cvm_release(&env, table->scratch);
 	cvm_release(&env, table);
 }
 
@@ -480,19 +477,10 @@ cvm_table_cells(const cvm_table *table)
 	return &table->cells;
 }
 
-/* Nothing that a reader of the table sees changes, hence the const. */
-double *
-cvm_table_scratch(const cvm_table *table, size_t doubles)
+const cvm_env *
+cvm_table_env(const cvm_table *table)
 {
-	cvm_table  *owner = (cvm_table *) table;
-
-	if (doubles > owner->scratch_size)
-	{
-		cvm_release(&owner->env, owner->scratch);
-		owner->scratch = cvm_allocate(&owner->env, doubles, sizeof(double));
-		owner->scratch_size = owner->scratch ? doubles : 0;
-	}
-	return owner->scratch;
+	return &table->env;
 }
 
 bool

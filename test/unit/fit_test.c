@@ -207,7 +207,7 @@ test_recovery(const cvm_family *family)
 	double		theta[CVM_MAX_PARAMS];
 	double		worst = 0;
 	double		square = 0;
-	const int	repeats = 6;
+	const int	repeats = 12;
 	cvm_rng		rng;
 	bool		full = true;
 

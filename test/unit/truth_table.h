@@ -31,6 +31,11 @@ compute_truth(const cvm_family *f, const truth_row *t)
 			return f->p_alive(t->theta, &row) * f->discounted_if_alive(t->theta, &row, t->arg, t->arg2);
 		case PMF:
 			return f->pmf_if_alive(t->theta, &row, t->arg, (int) t->arg2);
+		case MASS:
+			return f->p_alive(t->theta, &row) * f->pmf_if_alive(t->theta, &row, t->arg, (int) t->arg2)
+				+ (t->arg2 == 0 ? 1 - f->p_alive(t->theta, &row) : 0);
+		case NEW:
+			return f->expected(t->theta, t->arg);
 		case NEXT:
 			return f->next_purchase_if_alive(t->theta, &row, t->arg);
 		default:

@@ -8,7 +8,8 @@
 
 typedef enum truth_of
 {
-	LOGLIK, P_ALIVE, EXPECTED, PURCHASES, DISCOUNTED, DERT, PMF, NEXT, SPEND_LOGLIK, SPEND, TRUTHS
+	LOGLIK, P_ALIVE, EXPECTED, PURCHASES, DISCOUNTED, DERT, PMF, NEXT, SPEND_LOGLIK, SPEND,
+	NEW, MASS, TRUTHS
 } truth_of;
 
 typedef struct truth_row
@@ -18,14 +19,15 @@ typedef struct truth_row
 	double		x;
 	double		t_x;			/* spend: the mean */
 	double		age;
-	double		arg;			/* EXPECTED, PURCHASES, PMF: t; DISCOUNTED, DERT: rate; NEXT: quantile */
-	double		arg2;			/* PMF: n; DISCOUNTED, DERT: horizon */
+	double		arg;			/* EXPECTED, PURCHASES, NEW, PMF, MASS: t; DISCOUNTED, DERT: rate; NEXT: quantile */
+	double		arg2;			/* PMF, MASS: n; DISCOUNTED, DERT: horizon */
 	double		truth;
 } truth_row;
 
 static const char *const truth_name[] = {
 	"loglik", "p_alive", "expected_if_alive", "p_alive * expected_if_alive",
-	"discounted_if_alive", "p_alive * discounted_if_alive", "pmf_if_alive", "next_purchase_if_alive", "spend loglik", "expected_spend"
+	"discounted_if_alive", "p_alive * discounted_if_alive", "pmf_if_alive", "next_purchase_if_alive", "spend loglik", "expected_spend",
+	"expected", "P(X = n), alive or not"
 };
 
 #endif

@@ -3,8 +3,8 @@
 
 usage: vectors.py vectors.json FOLDER
 
-Writes FOLDER/vectors_bg_nbd.h and FOLDER/vectors_gamma_gamma.h.  The source is a
-list of {model, function, inputs, output, ...}.
+Writes FOLDER/vectors_bg_nbd.h, vectors_mbg_nbd.h, vectors_pareto_nbd.h and
+vectors_gamma_gamma.h.  The source is a list of {model, function, inputs, output, ...}.
 """
 import json
 import sys
@@ -48,6 +48,32 @@ def bg_nbd(entries):
             yield line("PMF", theta, [0, 0, 0], i["t"], i["x"], out)
 
 
+def purchases(names):
+    """Families whose new customers need not be alive: p_alive, exp_x and pmf are those of strangers."""
+    def lines(entries):
+        for entry in entries:
+            i = entry["inputs"]
+            if "r" not in i:
+                continue
+            theta = [i[k] for k in names]
+            row = [i.get("x", 0), i.get("t_x", 0), i.get("T", 0)]
+            out = entry["output"]
+            function = entry["function"]
+            if function == "loglik":
+                yield line("LOGLIK", theta, row, 0, 0, out)
+            elif function == "p_alive":
+                yield line("P_ALIVE", theta, row, 0, 0, out)
+            elif function == "cond_exp":
+                yield line("PURCHASES", theta, row, i["t"], 0, out)
+            elif function == "exp_x":
+                yield line("NEW", theta, row, i["t"], 0, out)
+            elif function == "dert":
+                yield line("DERT", theta, row, i["delta"], INF, out)
+            elif function == "pmf":
+                yield line("MASS", theta, [0, 0, 0], i["t"], i["x"], out)
+    return lines
+
+
 def gamma_gamma(entries):
     for entry in entries:
         i = entry["inputs"]
@@ -61,7 +87,10 @@ def gamma_gamma(entries):
 def main(source, folder):
     with open(source) as file:
         vectors = json.load(file)
-    for model, name, lines in (("bgnbd", "bg_nbd", bg_nbd), ("gamma_gamma", "gamma_gamma", gamma_gamma)):
+    for model, name, lines in (("bgnbd", "bg_nbd", bg_nbd),
+                               ("mbgnbd", "mbg_nbd", purchases(("r", "alpha", "a", "b"))),
+                               ("pnbd", "pareto_nbd", purchases(("r", "alpha", "s", "beta"))),
+                               ("gamma_gamma", "gamma_gamma", gamma_gamma)):
         entries = [e for e in vectors if e["model"] == model]
         with open(f"{folder}/vectors_{name}.h", "w") as out:
             out.write(f"/* vectors_{name}.h: written by vectors.py; do not edit. */\n")
