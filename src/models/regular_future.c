@@ -66,7 +66,7 @@ cvm_regular_next_purchase(const cvm_regular *c, double q)
 	return c->alpha * expm1(v);
 }
 
-/* P(from <= N < from + k) and P(N >= from) of a negative binomial count of stages, from > 0 */
+/* P(from <= N < from + k) of a negative binomial count N of stages, from > 0 */
 static double
 stages_within(double shape, double z, double y, int k, double from)
 {
@@ -100,7 +100,7 @@ cvm_regular_pmf(const cvm_regular *c, double t, int n)
 	if (t <= 0)
 		return n == 0;
 	if (n == 0)
-		return isinf(t) ? 0 : exp(log_silence(c, log1p(t / c->alpha), &last));
+		return isinf(t) ? 0 : fmin(1, exp(log_silence(c, log1p(t / c->alpha), &last)));
 	for (int j = 0; j < c->k; j++)
 	{
 		double		from = (double) c->k * n - j;
@@ -306,11 +306,11 @@ worth_given_lambda(outlook *o, double e)
 
 /*
  * E over lambda of worth_given_lambda, by the trapezoidal rule in v = ln(lambda
- * alpha): the density exp(shape v - e^v) is analytic for |Im v| < pi / 2, as is
- * the rest without a horizon, so that a step of 0.28 (of a standard deviation,
- * where that is small) leaves 1e-16.  With a horizon the purchases oscillate with
- * the interval, exp(-lambda H (1 - e^(2 pi i / k))), which narrows the strip to
- * pi / k.  A density of small shape has an endless left tail, in which the rest
+ * alpha): the integrand, up to exp((shape + k) v - e^v), is analytic for
+ * |Im v| < pi / 2 without a horizon, so that a step of 0.28 (of a standard
+ * deviation, where that is small) leaves 1e-16.  With a horizon the purchases
+ * oscillate with the interval, exp(-lambda H (1 - e^(2 pi i / k))), which narrows
+ * the strip to pi / k.  A density of small shape has an endless left tail, in which the rest
  * vanishes at least like e^v: only where the shape is large is the density
  * normalised by the same rule.
  */
@@ -320,7 +320,8 @@ mean_over_lambda(const cvm_regular *c, double rate, double horizon)
 	outlook		o = {.c = c, .rate = rate, .horizon = horizon};
 	bool		normalise = c->shape >= 2;
 	double		centre = log(c->shape + (normalise ? 0 : 1));
-	double		step = (isinf(horizon) ? 0.28 : fmin(0.28, 0.6 / c->k)) * fmin(1, 1.2 / sqrt(c->shape));
+	double		step = (isinf(horizon) ? 0.28 : fmin(0.28, 0.6 / c->k))
+		* fmin(1, 1.2 / sqrt(c->shape + c->k));
 	double		log_scale = normalise ? 0 : c->shape * centre - cvm_log_gamma(c->shape);
 	double		mass = 0,
 				sum = 0;
