@@ -195,7 +195,7 @@ test_discounted(const cvm_family *family)
 			sum = discounted_steps(&o, horizon);
 		else
 			sum = exp(-o.rate * horizon) * family->expected_if_alive(theta, &o.row, horizon)
-				+ cvm_integrate(discounted_count, &o, 0, horizon, 40);
+				+ cvm_integrate(discounted_count, &o, 0, horizon, 200);
 		worst = fmax(worst, relative_error(family->discounted_if_alive(theta, &o.row, o.rate, horizon), sum, 0));
 	}
 	ok(worst < 1e-11, "%s: discounted purchases are those expected, discounted; off by %.1e", family->name, worst);

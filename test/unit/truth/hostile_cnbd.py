@@ -153,6 +153,8 @@ def expected(c, t):
 
 def discounted(c, rate):
     """v = ln lambda"""
+    if c.b > 20000 and rate < .01:
+        raise ArithmeticError("too slow for 2F1")
     rate = mpf(rate)
     k = c.k
     top = log((c.s + 1) / c.al)
