@@ -21,18 +21,24 @@ COMMENT ON FUNCTION cvm.fit_spend_history_accum(internal, cvm.purchase_history) 
 CREATE FUNCTION cvm.fit_spend_accum(internal, x float8, mean_spend float8) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_spend_accum';
 COMMENT ON FUNCTION cvm.fit_spend_accum(internal, float8, float8) IS 'Transition function of the aggregate cvm.fit_spend.';
+CREATE FUNCTION cvm.fit_retention_accum(internal, family text, lifetime integer, churned boolean) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_retention_accum';
+COMMENT ON FUNCTION cvm.fit_retention_accum(internal, text, integer, boolean) IS 'Transition function of the aggregate cvm.fit_retention.';
+CREATE FUNCTION cvm.fit_retention_accum(internal, family text, lifetime integer, churned boolean, weight float8) RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_retention_accum';
+COMMENT ON FUNCTION cvm.fit_retention_accum(internal, text, integer, boolean, float8) IS 'Transition function of the aggregate cvm.fit_retention.';
 CREATE FUNCTION cvm.fit_combine(internal, internal) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_combine';
-COMMENT ON FUNCTION cvm.fit_combine(internal, internal) IS 'Combine function of the aggregates cvm.fit and cvm.fit_spend.';
+COMMENT ON FUNCTION cvm.fit_combine(internal, internal) IS 'Combine function of the aggregates cvm.fit, cvm.fit_spend and cvm.fit_retention.';
 CREATE FUNCTION cvm.fit_serialize(internal) RETURNS bytea
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_serialize';
-COMMENT ON FUNCTION cvm.fit_serialize(internal) IS 'Serialisation of the aggregates cvm.fit and cvm.fit_spend.';
+COMMENT ON FUNCTION cvm.fit_serialize(internal) IS 'Serialisation of the aggregates cvm.fit, cvm.fit_spend and cvm.fit_retention.';
 CREATE FUNCTION cvm.fit_deserialize(bytea, internal) RETURNS internal
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_deserialize';
-COMMENT ON FUNCTION cvm.fit_deserialize(bytea, internal) IS 'Deserialisation of the aggregates cvm.fit and cvm.fit_spend.';
+COMMENT ON FUNCTION cvm.fit_deserialize(bytea, internal) IS 'Deserialisation of the aggregates cvm.fit, cvm.fit_spend and cvm.fit_retention.';
 CREATE FUNCTION cvm.fit_final(internal) RETURNS cvm.model
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_fit_final';
-COMMENT ON FUNCTION cvm.fit_final(internal) IS 'Final function of the aggregates cvm.fit and cvm.fit_spend: the maximum of the likelihood.';
+COMMENT ON FUNCTION cvm.fit_final(internal) IS 'Final function of the aggregates cvm.fit, cvm.fit_spend and cvm.fit_retention: the maximum of the likelihood.';
 
 CREATE AGGREGATE cvm.fit(family text, history cvm.purchase_history, as_of timestamptz) (
     SFUNC = cvm.fit_history_accum, STYPE = internal, SSPACE = 65536,
@@ -90,3 +96,18 @@ CREATE AGGREGATE cvm.fit_spend(x float8, mean_spend float8) (
 COMMENT ON AGGREGATE cvm.fit_spend(float8, float8) IS
 'Gamma-Gamma spend model (Fader & Hardie 2013; Colombo & Jiang 1999) of raw statistics: x repeat purchases and their mean. Rows with x = 0 are left out; a mean <= 0 is an error. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
 
+CREATE AGGREGATE cvm.fit_retention(family text, lifetime integer, churned boolean) (
+    SFUNC = cvm.fit_retention_accum, STYPE = internal, SSPACE = 65536,
+    COMBINEFUNC = cvm.fit_combine, SERIALFUNC = cvm.fit_serialize, DESERIALFUNC = cvm.fit_deserialize,
+    FINALFUNC = cvm.fit_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.fit_retention(text, integer, boolean) IS
+'Maximum-likelihood model of contracts, family sbg (Fader & Hardie 2007) or bdw (Fader et al. 2018): a contract that churned ended at renewal number lifetime (1 is the first); any other has made lifetime renewals so far. Does not depend on the order of rows. NULL for no rows; 02000 where no contract has ended; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+
+CREATE AGGREGATE cvm.fit_retention(family text, lifetime integer, churned boolean, weight float8) (
+    SFUNC = cvm.fit_retention_accum, STYPE = internal, SSPACE = 65536,
+    COMBINEFUNC = cvm.fit_combine, SERIALFUNC = cvm.fit_serialize, DESERIALFUNC = cvm.fit_deserialize,
+    FINALFUNC = cvm.fit_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cvm.fit_retention(text, integer, boolean, float8) IS
+'The same with a weight: the number of contracts with this lifetime (>= 0). Does not depend on the order of rows. NULL for no rows; 02000 where no contract has ended; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';

@@ -26,28 +26,28 @@ COMMENT ON FUNCTION cvm.is_object_locked(oid, bigint) IS 'Whether any process ho
 
 -- ---------- schedule ----------
 
--- The interval's months and days are of the local calendar, its hours absolute, as in timestamptz + interval.
+-- Months and days of the local calendar, hours and less in absolute time, as timestamptz + interval does in the session's zone.
 CREATE FUNCTION cvm.slot_at(starting timestamptz, every interval, time_zone text, n bigint) RETURNS timestamptz
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
-RETURN ((starting AT TIME ZONE time_zone)
-        + pg_catalog.make_interval(
-              months => (n * (EXTRACT(year FROM every) * 12 + EXTRACT(month FROM every)))::integer,
-              days => (n * EXTRACT(day FROM every))::integer)) AT TIME ZONE time_zone
-       + n * (every - pg_catalog.make_interval(
-              months => (EXTRACT(year FROM every) * 12 + EXTRACT(month FROM every))::integer,
-              days => EXTRACT(day FROM every)::integer));
-COMMENT ON FUNCTION cvm.slot_at(timestamptz, interval, text, bigint) IS 'The n-th slot of a schedule: starting + n x every, months and days counted in local time, hours and less in absolute time, from the start, so that nothing drifts.';
+RETURN (SELECT CASE WHEN e.months = 0 AND e.days = 0 THEN starting + n * every
+                    ELSE ((starting AT TIME ZONE time_zone)
+                          + pg_catalog.make_interval(months => (n * e.months)::integer, days => (n * e.days)::integer)) AT TIME ZONE time_zone
+                         + n * (every - pg_catalog.make_interval(months => e.months, days => e.days)) END
+        FROM (SELECT (EXTRACT(year FROM every) * 12 + EXTRACT(month FROM every))::integer AS months,
+                     EXTRACT(day FROM every)::integer AS days) AS e);
+COMMENT ON FUNCTION cvm.slot_at(timestamptz, interval, text, bigint) IS 'Slot n of a schedule: starting + n x every, months and days counted in local time, hours and less in absolute time, always from the start, so that nothing drifts.';
 
--- The average length of an interval finds n but for the irregularity of the
--- calendar (at most 3 days in months, 2 in days), which is less than 3 steps.
+-- The average length of an interval finds n but for the irregularity of the calendar (at most 3 days in
+-- months, 2 in days), which is less than 3 steps.
 CREATE FUNCTION cvm.next_slot(starting timestamptz, every interval, time_zone text, after timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 RETURN CASE WHEN starting > after THEN starting ELSE
     (SELECT pg_catalog.min(s.at)
      FROM pg_catalog.generate_series(-3, 4) AS k,
-          LATERAL (SELECT pg_catalog.floor(EXTRACT(epoch FROM after - starting)::float8 / greatest(cvm.interval_seconds(every), 1))::bigint + k AS n) c,
+          LATERAL (SELECT pg_catalog.floor(EXTRACT(epoch FROM after - starting)::float8
+                                           / greatest(cvm.interval_seconds(every), 1))::bigint + k AS n) c,
           LATERAL (SELECT cvm.slot_at(starting, every, time_zone, c.n) AS at) s
-     WHERE c.n >= 0 AND s.at > after) END;
+     WHERE c.n >= 1 AND s.at > after) END;
 COMMENT ON FUNCTION cvm.next_slot(timestamptz, interval, text, timestamptz) IS 'First slot of a schedule after an instant. However many were missed, there is one next.';
 
 -- ---------- jobs ----------

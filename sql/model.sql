@@ -18,7 +18,9 @@ CREATE TYPE cvm.model (
     SEND = cvm.model_send,
     INTERNALLENGTH = VARIABLE,
     ALIGNMENT = double,
-    STORAGE = extended
+    STORAGE = extended,
+    CATEGORY = 'c',
+    PREFERRED = true
 );
 
 COMMENT ON TYPE cvm.model IS
@@ -55,7 +57,7 @@ COMMENT ON FUNCTION cvm.customers(cvm.model) IS 'Number of customers (sum of wei
 
 CREATE FUNCTION cvm.unit(model cvm.model) RETURNS interval
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_unit';
-COMMENT ON FUNCTION cvm.unit(cvm.model) IS 'Time unit of the parameters and of raw statistics. NULL for spend models.';
+COMMENT ON FUNCTION cvm.unit(cvm.model) IS 'Time unit of the parameters and of raw statistics. NULL for spend models, and for retention models, which count renewals.';
 
 -- order and hash: bytewise
 

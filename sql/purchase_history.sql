@@ -87,7 +87,7 @@ COMMENT ON FUNCTION cvm.time_zone(cvm.purchase_history) IS 'Time zone in which t
 CREATE FUNCTION cvm.merge(a cvm.purchase_history, b cvm.purchase_history) RETURNS cvm.purchase_history
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_history_merge';
 COMMENT ON FUNCTION cvm.merge(cvm.purchase_history, cvm.purchase_history) IS
-'History of both: exact when one ends no later than the period in which the other begins (a period that both have counts once). 22023 where purchases overlap in time or periods differ: aggregate the rows again.';
+'History of both: exact when one ends no later than the period in which the other begins (a period that both have counts once). A refund in the later one from before the first purchase of the earlier is counted as money of repeats; log_intervals is exact to rounding. 22023 where purchases overlap in time or periods differ: aggregate the rows again.';
 CREATE OPERATOR cvm.+ (
     LEFTARG = cvm.purchase_history, RIGHTARG = cvm.purchase_history,
     FUNCTION = cvm.merge, COMMUTATOR = OPERATOR(cvm.+)

@@ -107,3 +107,19 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_expected_sp
 COMMENT ON FUNCTION cvm.expected_spend(cvm.model, cvm.purchase_history) IS
 'Expected money per future purchase period of a spend model; without a repeat period of positive mean the population''s mean. NULL for a history without purchases.';
 
+-- contracts: t counts renewals
+
+CREATE FUNCTION cvm.survival(model cvm.model, t float8) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_survival';
+COMMENT ON FUNCTION cvm.survival(cvm.model, float8) IS
+'Probability that a new contract makes at least t renewals (Fader & Hardie 2007, eq. 6; Fader et al. 2018), 0 to 1; between renewals it does not change. For retention models. 22023 for a negative t.';
+
+CREATE FUNCTION cvm.residual_lifetime(model cvm.model, t float8, rate float8) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_residual_lifetime';
+COMMENT ON FUNCTION cvm.residual_lifetime(cvm.model, float8, float8) IS
+'Discounted expected residual lifetime (DERL; Fader & Hardie 2010, Marketing Science 29(1)) of a contract that has made t renewals and is about to face the next decision: the sum over payments still to come, j periods after this decision, of (1 + rate)^-j; the one of this decision is not discounted. rate is per renewal period, >= 0. Times the margin per period it is the residual value. 22023 unless t is a whole number >= 0; 22003 where it is infinite (rate 0 and alpha <= 1, or gamma c <= 1).';
+
+CREATE FUNCTION cvm.mean_lifetime(model cvm.model) RETURNS float8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_mean_lifetime';
+COMMENT ON FUNCTION cvm.mean_lifetime(cvm.model) IS
+'Expected number of periods that a new contract is paid for, the first included, undiscounted: (alpha + beta - 1) / (alpha - 1) for sbg. 22003 where it is infinite: alpha <= 1, or gamma c <= 1 for bdw. (cvm.expected_lifetime(churn_rate) is the same under constant churn.)';

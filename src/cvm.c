@@ -4,6 +4,7 @@
 #include "compat.h"
 
 #include "fmgr.h"
+#include "utils/guc.h"
 
 #include "recompute/recompute.h"
 #include "worker/launcher.h"
@@ -17,4 +18,5 @@ _PG_init(void)
 {
 	cvm_recompute_init();
 	cvm_worker_init();
+	MarkGUCPrefixReserved("cvm");	/* a misspelt setting is an error, not a silent placeholder */
 }

@@ -1,6 +1,6 @@
 /*
- * fit.c: rows -> model: the aggregates cvm.fit and cvm.fit_spend, and what every
- * fit inside the server shares.
+ * fit.c: rows -> model: the aggregates cvm.fit, cvm.fit_spend and
+ * cvm.fit_retention, and what every fit inside the server shares.
  */
 #include "compat.h"
 
@@ -56,8 +56,16 @@ row_text(const cvm_family *family, const cvm_row *row)
 {
 	if (family->kind == CVM_SPEND)
 		return psprintf("x = %g, mean_spend = %g", row->x, row->mean_spend);
+	if (family->kind == CVM_RETENTION)
+		return psprintf("lifetime = %g, churned = %s", row->lifetime, row->churned == 1 ? "true" : "false");
 	return psprintf("x = %g, t_x = %g, age = %g", row->x, row->t_x, row->age);
 }
+
+static const char *const row_hints[] = {
+	[CVM_PURCHASES] = "x counts repeat purchases, t_x and age are measured from the first purchase: 0 <= t_x <= age, and t_x = 0 exactly if x = 0.",
+	[CVM_SPEND] = "mean_spend is the mean of the repeat purchases and must be positive.",
+	[CVM_RETENTION] = "lifetime is the renewal at which a contract ended (1 is the first), or how many renewals it has made so far."
+};
 
 void
 cvm_check_row(const cvm_family *family, const cvm_row *row)
@@ -69,9 +77,7 @@ cvm_check_row(const cvm_family *family, const cvm_row *row)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a customer is outside the domain of %s: %s", family->name, wrong),
 				 errdetail("The row has %s.", row_text(family, row)),
-				 family->kind == CVM_PURCHASES
-				 ? errhint("x counts repeat purchases, t_x and age are measured from the first purchase: 0 <= t_x <= age, and t_x = 0 exactly if x = 0.")
-				 : errhint("mean_spend is the mean of the repeat purchases and must be positive.")));
+				 errhint("%s", row_hints[family->kind])));
 }
 
 static void
@@ -82,6 +88,12 @@ refuse_no_data(const cvm_family *family, const cvm_table *table)
 				(errcode(ERRCODE_NO_DATA),
 				 errmsg("there is nothing to fit %s on", family->name),
 				 errdetail("No customer has a repeat purchase with positive mean spend.")));
+	if (family->kind == CVM_RETENTION)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("there is nothing to fit %s on", family->name),
+				 errdetail("None of %g contracts has ended.", cvm_table_customers(table)),
+				 errhint("The model needs contracts with churned = true, whose lifetime is the renewal at which they ended.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA),
 			 errmsg("there is nothing to fit %s on", family->name),
@@ -189,6 +201,10 @@ refuse_null(const char *what)
 			 errhint("Leave such rows out with FILTER (WHERE ... IS NOT NULL).")));
 }
 
+static const char *const kind_names[] = {
+	[CVM_PURCHASES] = "purchase", [CVM_SPEND] = "spend", [CVM_RETENTION] = "retention"
+};
+
 static const cvm_family *
 family_argument(FunctionCallInfo fcinfo, int n, cvm_kind kind)
 {
@@ -200,8 +216,8 @@ family_argument(FunctionCallInfo fcinfo, int n, cvm_kind kind)
 	if (family->kind != kind)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is not a family of %s models", family->name, kind == CVM_SPEND ? "spend" : "purchase"),
-				 errhint("See the view cvm.families; spend models are fitted with cvm.fit_spend.")));
+				 errmsg("%s is not a family of %s models", family->name, kind_names[kind]),
+				 errhint("See the view cvm.families; spend models are fitted with cvm.fit_spend, retention models with cvm.fit_retention.")));
 	return family;
 }
 
@@ -382,6 +398,29 @@ cvm_fit_spend_accum(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	row.mean_spend = number_argument(fcinfo, 2, 0);
 	add_row(state, &row);
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(cvm_fit_retention_accum);
+/* (state, family, lifetime, churned [, weight]) */
+Datum
+cvm_fit_retention_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	FitState   *state = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
+	const cvm_family *family = family_argument(fcinfo, 1, CVM_RETENTION);
+	cvm_row		row = {0};
+
+	if (all_null(fcinfo, 2))
+		return return_state(fcinfo, state);
+	if (state == NULL)
+		state = new_state(context, family, 0);
+	check_same(state, family, 0, 0);
+	row.lifetime = PG_GETARG_INT32(2);
+	row.churned = PG_GETARG_BOOL(3) ? 1 : 0;
+	row.weight = weight_argument(fcinfo, 4);
+	if (row.weight > 0)
+		add_row(state, &row);
 	PG_RETURN_POINTER(state);
 }
 

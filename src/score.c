@@ -394,6 +394,75 @@ cvm_purchase_probability_history(PG_FUNCTION_ARGS)
 	return answer_probability(&question, interval_argument(fcinfo, 3, &question), count_argument(fcinfo, 4));
 }
 
+/* ---------- contracts ---------- */
+
+static double
+renewals_argument(FunctionCallInfo fcinfo, int n)
+{
+	double		t = finite_argument(fcinfo, n, "t");
+
+	if (t < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a number of renewals can not be %g", t)));
+	return t;
+}
+
+static Datum
+answer_lifetime(const Question *question, double value)
+{
+	if (isinf(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the expected lifetime is infinite for this %s model", question->family->name),
+				 errdetail("Some customers hardly ever leave: the mean exists only if alpha > 1 (sbg) or gamma c > 1 (bdw)."),
+				 errhint("Discount it: cvm.residual_lifetime(model, t, rate) with a positive rate.")));
+	return answer(question, value, "the lifetime");
+}
+
+PG_FUNCTION_INFO_V1(cvm_survival);
+/* (model, t) */
+Datum
+cvm_survival(PG_FUNCTION_ARGS)
+{
+	Question	question;
+
+	ask_model(fcinfo, CVM_RETENTION, &question);
+	return answer(&question, question.family->survival(question.theta, renewals_argument(fcinfo, 1)), "the survival");
+}
+
+PG_FUNCTION_INFO_V1(cvm_residual_lifetime);
+/* (model, t, rate): t renewals made, the next decision is now */
+Datum
+cvm_residual_lifetime(PG_FUNCTION_ARGS)
+{
+	Question	question;
+	double		t;
+	double		rate;
+
+	ask_model(fcinfo, CVM_RETENTION, &question);
+	t = renewals_argument(fcinfo, 1);
+	rate = finite_argument(fcinfo, 2, "rate");
+	if (t != floor(t))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%g is not a whole number of renewals", t)));
+	if (rate < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the discount rate %g is negative", rate)));
+	return answer_lifetime(&question, question.family->residual_lifetime(question.theta, t, rate));
+}
+
+PG_FUNCTION_INFO_V1(cvm_mean_lifetime);
+/* (model): periods that a new contract is paid for, the first included */
+Datum
+cvm_mean_lifetime(PG_FUNCTION_ARGS)
+{
+	Question	question;
+
+	ask_model(fcinfo, CVM_RETENTION, &question);
+	return answer_lifetime(&question, 1 + question.family->residual_lifetime(question.theta, 0, 0));
+}
+
 /* ---------- spend ---------- */
 
 /* (model, x, mean_spend); without a repeat purchase there is no mean to look at */

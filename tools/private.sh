@@ -50,6 +50,7 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 bindir=$("$pg_config" --bindir)
+pg_config=$bindir/pg_config
 sharedir=$("$pg_config" --sharedir)
 pkglibdir=$("$pg_config" --pkglibdir)
 pgxs=$("$pg_config" --pgxs)
@@ -59,7 +60,7 @@ pg_major=$("$pg_config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
 # Runs a command as the unprivileged user, with nothing of the caller's environment.
 clean() {
 	${become[@]+"${become[@]}"} env -i PATH="$bindir:/usr/local/bin:/usr/bin:/bin" HOME="$work" TMPDIR="$work/tmp" \
-		LC_ALL=C TERM="${TERM:-dumb}" PG_CONFIG="$bindir/pg_config" "$@"
+		LC_ALL=C TERM="${TERM:-dumb}" PG_CONFIG="$pg_config" "$@"
 }
 
 # The user's folder with a copy of the checkout, without what an earlier build left.
@@ -73,7 +74,7 @@ private_copy() {
 }
 
 private_make() {
-	clean make -s -C "$work/tree" PG_CONFIG="$bindir/pg_config" with_llvm=no "$@"
+	clean make -s -C "$work/tree" PG_CONFIG="$pg_config" with_llvm=no "$@"
 }
 
 # Compiles and installs, warnings being errors.  How a server finds what is not in its own folders:
@@ -96,6 +97,7 @@ private_install() {
 		server_settings+=$'\n'"dynamic_library_path = '$work/install$pkglibdir:\$libdir'"
 }
 
+# From here on the programs are the copy's; pg_config stays, since it says where things are installed.
 copy_postgresql() {
 	local folder
 	for folder in "$bindir" "$sharedir" "$pkglibdir" "$("$pg_config" --libdir)"; do

@@ -26,14 +26,41 @@ stirling(double x)
 			- u * (1.0 / 1188 - u * (691.0 / 360360 - u / 156)))))) / x;
 }
 
+/* ln x - digamma(x) - 1 / (2 x) = - d stirling / dx in powers of 1 / x^2, from the first on */
+static const double tail[] = {1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12};
+#define TAIL_TERMS 7
+
 /* ln x - digamma(x), x >= 10 */
 static double
 digamma_tail(double x)
 {
 	double		u = 1 / (x * x);
+	double		sum = 0;
 
-	return 0.5 / x + u * (1.0 / 12 - u * (1.0 / 120 - u * (1.0 / 252 - u * (1.0 / 240
-			- u * (1.0 / 132 - u * (691.0 / 32760 - u / 12))))));
+	for (int k = TAIL_TERMS - 1; k >= 0; k--)
+		sum = (sum + tail[k]) * u;
+	return 0.5 / x + sum;
+}
+
+/*
+ * What the series above falls by from x to x + n, x >= 10: by divided
+ * differences, so that a small n leaves no digits behind.
+ */
+static double
+tail_fall(double x, double n)
+{
+	double		u = 1 / (x * x);
+	double		v = 1 / ((x + n) * (x + n));
+	double		value = 0,
+				slope = 0;
+
+	for (int k = TAIL_TERMS - 1; k >= 0; k--)
+	{
+		slope = slope * u + value;
+		value = value * v + tail[k];
+	}
+	slope = slope * u + value;
+	return slope * (n / x) * ((2 * x + n) / x) * v;
 }
 
 /* trigamma(x) - 1 / x, x >= 10 */
@@ -96,7 +123,7 @@ cvm_digamma_rise(double x, double n)
 
 	for (; x < ASYMPTOTIC; x++)
 		sum += n / (x * (x + n));
-	return sum + log1p(n / x) + (digamma_tail(x) - digamma_tail(x + n));
+	return sum + log1p(n / x) + 0.5 * n / (x * (x + n)) + tail_fall(x, n);
 }
 
 double
@@ -122,14 +149,41 @@ cvm_log_beta(double a, double b)
 	return cvm_log_gamma(small) - cvm_log_rising(large, small);
 }
 
-/* Symmetric in a and n: Gamma(b + n) Gamma(a + b) / (Gamma(b) Gamma(a + b + n)); rise by the smaller. */
+/*
+ * stirling(x) - stirling(x + m) - stirling(x + n) + stirling(x + m + n) for
+ * m <= n, x >= 10: four values, unless m is so small that they would cancel;
+ * then the integral over [x, x + m] of how much the slope falls within n (Gauss,
+ * three points).
+ */
+static double
+stirling_bend(double x, double m, double n)
+{
+	const double node = 0.38729833462074168852;	/* sqrt(3 / 20) */
+	double		middle = x + 0.5 * m;
+
+	if (m > 0.02 * x)
+		return stirling(x) - stirling(x + m) - stirling(x + n) + stirling(x + m + n);
+	return m / 18 * (5 * tail_fall(middle - node * m, n) + 8 * tail_fall(middle, n)
+					 + 5 * tail_fall(middle + node * m, n));
+}
+
+/*
+ * -ln of Gamma(b + n) Gamma(a + b) / (Gamma(b) Gamma(a + b + n)) is a difference of
+ * differences of ln Gamma, symmetric in a and n; as a sum of positive terms (the
+ * last three lose a factor of 3 at most) it keeps its digits however small it is.
+ */
 double
 cvm_log_survive(double a, double b, double n)
 {
 	double		small = fmin(a, n);
 	double		large = fmax(a, n);
+	double		sum = 0;
 
-	return cvm_log_rising(b, small) - cvm_log_rising(b + large, small);
+	for (; b < ASYMPTOTIC; b++)
+		sum += log1p(small / b * (large / (b + small + large)));
+	return -(sum - (b - 0.5) * log1p(small / b * (large / (b + small + large)))
+			 + small * log1p(large / (b + small)) + large * log1p(small / (b + large))
+			 + stirling_bend(b, small, large));
 }
 
 double

@@ -23,7 +23,7 @@ extern double cvm_trigamma_rise(double x, double n);
 /* ln B(a, b), a, b > 0 */
 extern double cvm_log_beta(double a, double b);
 
-/* ln of B(a, b + n) / B(a, b) = (b)_n / (a + b)_n: surviving n coins of Beta(a, b) */
+/* ln of B(a, b + n) / B(a, b) = (b)_n / (a + b)_n: surviving n coins of Beta(a, b); relative accuracy, n <= 1e150 */
 extern double cvm_log_survive(double a, double b, double n);
 
 /* ln (e^u + e^v); either may be -INFINITY */

@@ -42,7 +42,7 @@ typedef struct cvm_cells
 	size_t		groups;
 	double	   *weight;			/* per row */
 
-	/* purchases */
+	/* purchases; of contracts x is 1 where churned, age the lifetime */
 	uint32_t   *age_id;			/* per row */
 	uint32_t   *span_id;
 	double	   *age;			/* per distinct age */

@@ -24,7 +24,7 @@ typedef enum cvm_kind
 {
 	CVM_PURCHASES,				/* rows of x, t_x, age */
 	CVM_SPEND,					/* rows of x, mean_spend */
-	CVM_RETENTION				/* rows of lifetime, churned */
+	CVM_RETENTION				/* rows of lifetime, churned: contracts */
 } cvm_kind;
 
 typedef enum cvm_status
@@ -32,7 +32,7 @@ typedef enum cvm_status
 	CVM_OK = 0,
 	CVM_NO_MEMORY,				/* env->alloc returned NULL */
 	CVM_CANCELLED,				/* env->cancelled said so */
-	CVM_NO_DATA,				/* nothing to fit on, e.g. no repeat purchase at all */
+	CVM_NO_DATA,				/* nothing to fit on, e.g. no repeat purchase, or no churn, at all */
 	CVM_NO_OPTIMUM				/* no finite log-likelihood could be found */
 } cvm_status;
 
@@ -47,12 +47,22 @@ typedef enum cvm_rung
 
 /*
  * The sufficient statistics of one customer (or of `weight` equal customers).
+ * A contract has a lifetime and whether it has churned instead of age and x: it
+ * then ended at renewal number `lifetime`, else that many renewals were made.
  */
 typedef struct cvm_row
 {
-	double		x;				/* repeat periods: an integer >= 0 (spend: >= 1 in a fit) */
+	union
+	{
+		double		x;			/* repeat periods: an integer >= 0 (spend: >= 1 in a fit) */
+		double		churned;	/* retention: 0 or 1 */
+	};
 	double		t_x;			/* span: first to last purchase; 0 <= t_x <= age, 0 exactly if x = 0 */
-	double		age;			/* first purchase to the as-of date */
+	union
+	{
+		double		age;		/* first purchase to the as-of date */
+		double		lifetime;	/* retention: renewals, an integer >= 0, >= 1 if churned */
+	};
 	double		mean_spend;		/* mean money per repeat period, > 0 (spend families only) */
 	double		log_intervals;	/* sum of ln(interpurchase times) (cnbd-k only) */
 	double		weight;			/* number of customers, > 0 */
@@ -139,13 +149,18 @@ typedef struct cvm_family
 	void		(*simulate_life_if_alive) (const double *theta, const cvm_row *row, cvm_rng *rng,
 										   double *rate, double *lifetime);
 	bool		leaves_at_purchase;
-	/* one random customer observed over row->age (input): sets x, t_x (log_intervals) */
+	/* one random customer observed over row->age (input): sets x, t_x (log_intervals); contracts: churned, lifetime */
 	void		(*simulate) (const double *theta, cvm_rng *rng, cvm_row *row);
 
 	/* spend */
 	double		(*expected_spend) (const double *theta, const cvm_row *row);
 
-	/* contracts: probability of being retained beyond time t */
+	/*
+	 * Contracts: probability of being retained beyond t renewals, and the expected
+	 * sum of (1 + rate)^-j over the payments j = 0, 1, ... still to come when t
+	 * renewals were made and the next decision is now (INFINITY where it has no mean).
+	 * In the functions above a renewal, one period after the last, is a purchase.
+	 */
 	double		(*survival) (const double *theta, double t);
 	double		(*residual_lifetime) (const double *theta, double t, double rate);
 } cvm_family;

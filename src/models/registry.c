@@ -15,6 +15,8 @@ static const cvm_family *const families[] = {
 	&cvm_mbg_cnbd_k,
 	&cvm_bg_bb,
 	&cvm_gamma_gamma,
+	&cvm_sbg,
+	&cvm_bdw,
 };
 
 const cvm_family *

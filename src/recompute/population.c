@@ -18,6 +18,20 @@
 #define GAP_CLASSES (EXACT_GAPS + 20 * OCTAVE_CLASSES)
 #define LAPSE_QUANTILE 0.95
 #define OWN_GAPS 3				/* a customer's own quantile needs as many gaps */
+#define INSERTION_GAPS 24		/* up to so many gaps are sorted by insertion */
+
+/* Days whose month is looked up: 1958 to 2047. */
+#define FIRST_KNOWN_DAY (-42 * 365)
+#define KNOWN_DAYS (90 * 365)
+
+static const int64 powers_of_ten[CVM_MAX_SCALE + 1] = {
+	INT64CONST(1), INT64CONST(10), INT64CONST(100), INT64CONST(1000), INT64CONST(10000),
+	INT64CONST(100000), INT64CONST(1000000), INT64CONST(10000000), INT64CONST(100000000),
+	INT64CONST(1000000000), INT64CONST(10000000000), INT64CONST(100000000000),
+	INT64CONST(1000000000000), INT64CONST(10000000000000), INT64CONST(100000000000000),
+	INT64CONST(1000000000000000), INT64CONST(10000000000000000), INT64CONST(100000000000000000),
+	INT64CONST(1000000000000000000)
+};
 
 typedef struct ValueArray
 {
@@ -42,8 +56,7 @@ struct PopulationStats
 	int		   *months;
 	int128	   *amounts;
 	int			rows_size;
-	int32		cached_day;		/* one-entry cache of month_of_day */
-	int			cached_month;
+	int16		months_known[KNOWN_DAYS];	/* 1 + month of a day, 0 if not asked for yet */
 };
 
 PopulationStats *
@@ -55,7 +68,6 @@ cvm_population_begin(const RecomputePlan *plan, Population *population, MemoryCo
 	stats->population = population;
 	stats->context = context;
 	stats->memory = CurrentMemoryContext;
-	stats->cached_day = PG_INT32_MIN;
 	population->gap_quantile = -1;
 	population->cohorts = MemoryContextAllocZero(context, sizeof(CohortRow *) * CVM_COHORT_MONTHS);
 	return stats;
@@ -78,7 +90,11 @@ append(PopulationStats *stats, ValueArray *array, double value)
 double
 cvm_history_total(const PurchaseHistory *history)
 {
-	return (double) ((long double) cvm_history_int128(history->total) / powl(10.0L, history->scale));
+	int128		total = cvm_history_int128(history->total);
+
+	if (total > -((int128) 1 << 53) && total < ((int128) 1 << 53))
+		return (double) (int64) total / (double) powers_of_ten[history->scale];	/* rounded once */
+	return (double) ((long double) total / powers_of_ten[history->scale]);
 }
 
 /* ---------- gaps ---------- */
@@ -116,6 +132,26 @@ compare_int32(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
+/* Most customers have a handful. */
+static void
+sort_gaps(int32 *gaps, int n)
+{
+	if (n > INSERTION_GAPS)
+	{
+		qsort(gaps, n, sizeof(int32), compare_int32);
+		return;
+	}
+	for (int i = 1; i < n; i++)
+	{
+		int32		gap = gaps[i];
+		int			at = i;
+
+		for (; at > 0 && gaps[at - 1] > gap; at--)
+			gaps[at] = gaps[at - 1];
+		gaps[at] = gap;
+	}
+}
+
 /* Linear interpolation between order statistics (Hyndman & Fan 1996, type 7). */
 static double
 own_quantile(int32 *gaps, int n)
@@ -123,7 +159,7 @@ own_quantile(int32 *gaps, int n)
 	double		position = LAPSE_QUANTILE * (n - 1);
 	int			below = (int) floor(position);
 
-	qsort(gaps, n, sizeof(int32), compare_int32);
+	sort_gaps(gaps, n);
 	if (below + 1 >= n)
 		return gaps[n - 1];
 	return gaps[below] + (position - below) * ((double) gaps[below + 1] - gaps[below]);
@@ -178,25 +214,32 @@ population_quantile(const PopulationStats *stats)
 
 /* ---------- cohorts ---------- */
 
-/* Month of a period's start, counted from January of CVM_COHORT_FIRST_YEAR, clamped to the table. */
+/* Month of a day since 2000-01-03, counted from January of CVM_COHORT_FIRST_YEAR, clamped to the table. */
 static int
-month_of_period(PopulationStats *stats, int32 period)
+month_of_day(int32 day)
 {
-	/* 2000-01-03, from which periods count, is Julian day POSTGRES_EPOCH_JDATE + 2 */
-	int64		seconds = (int64) period * stats->plan->calendar.period;
-	int32		day = (int32) (seconds >= 0 ? seconds / 86400 : -((-seconds + 86399) / 86400));
 	int			year;
 	int			month;
 	int			mday;
 
-	if (day != stats->cached_day)
-	{
-		j2date(day + POSTGRES_EPOCH_JDATE + 2, &year, &month, &mday);
-		stats->cached_month = Min(Max((year - CVM_COHORT_FIRST_YEAR) * 12 + month - 1, 0),
-								  CVM_COHORT_MONTHS - 1);
-		stats->cached_day = day;
-	}
-	return stats->cached_month;
+	j2date(day + POSTGRES_EPOCH_JDATE + 2, &year, &month, &mday);
+	return Min(Max((year - CVM_COHORT_FIRST_YEAR) * 12 + month - 1, 0), CVM_COHORT_MONTHS - 1);
+}
+
+/* Month of a period's start; periods count from Monday 2000-01-03. */
+static int
+month_of_period(PopulationStats *stats, int32 period)
+{
+	int64		seconds = (int64) period * stats->plan->calendar.period;
+	int32		day = (int32) (seconds >= 0 ? seconds / 86400 : -((-seconds + 86399) / 86400));
+	int16	   *known;
+
+	if (day < FIRST_KNOWN_DAY || day >= FIRST_KNOWN_DAY + KNOWN_DAYS)
+		return month_of_day(day);
+	known = &stats->months_known[day - FIRST_KNOWN_DAY];
+	if (*known == 0)
+		*known = (int16) (1 + month_of_day(day));
+	return *known - 1;
 }
 
 static CohortRow *
@@ -219,16 +262,7 @@ cohort_row(PopulationStats *stats, int month)
 static int128
 at_max_scale(const CvmPurchase *row)
 {
-	static const int64 powers[CVM_MAX_SCALE + 1] = {
-		INT64CONST(1), INT64CONST(10), INT64CONST(100), INT64CONST(1000), INT64CONST(10000),
-		INT64CONST(100000), INT64CONST(1000000), INT64CONST(10000000), INT64CONST(100000000),
-		INT64CONST(1000000000), INT64CONST(10000000000), INT64CONST(100000000000),
-		INT64CONST(1000000000000), INT64CONST(10000000000000), INT64CONST(100000000000000),
-		INT64CONST(1000000000000000), INT64CONST(10000000000000000), INT64CONST(100000000000000000),
-		INT64CONST(1000000000000000000)
-	};
-
-	return (int128) row->mantissa * powers[CVM_MAX_SCALE - row->scale];
+	return (int128) row->mantissa * powers_of_ten[CVM_MAX_SCALE - row->scale];
 }
 
 /* Months and money of the raw rows, before they are merged. */

@@ -48,6 +48,9 @@ typedef struct CacheEntry
 /* The cache is emptied rather than grown beyond this many pairs (56 bytes each). */
 #define MAX_CACHED 1000000
 
+#define MAX_MONEY ((int128) 1 << 110)	/* of which four more decimals fit 128 bits */
+#define MAX_REALISED INT64CONST(9000000000000000000)
+
 struct Valuer
 {
 	const RecomputePlan *plan;
@@ -192,6 +195,8 @@ shift_decimal(int128 value, int digits)
 {
 	int128		divisor = 1;
 
+	if (digits == 0)
+		return value;
 	for (; digits < 0; digits++)
 		value *= 10;
 	for (; digits > 0; digits--)
@@ -208,19 +213,24 @@ static int64
 realised(const Valuer *valuer, const PurchaseHistory *history)
 {
 	int128		money = cvm_history_int128(history->total);
-	long double about = (long double) money * powl(10.0L, 4 - history->scale) * (long double) valuer->plan->margin;
 	int			digits = history->scale + valuer->margin.scale - 4;
 	int128		exact;
 
-	if (!(fabsl(about) < 9e18L))
+	if (__builtin_mul_overflow(money, (int128) valuer->margin.mantissa, &exact) ||
+		exact > MAX_MONEY || exact < -MAX_MONEY)
+	{
+		long double about = (long double) money * powl(10.0L, 4 - history->scale) * (long double) valuer->plan->margin;
+
+		exact = fabsl(about) < MAX_REALISED ? (int128) roundl(about) : (int128) MAX_REALISED;
+	}
+	else
+		exact = shift_decimal(exact, digits);
+	if (exact >= MAX_REALISED || exact <= -MAX_REALISED)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("the realised value of a customer exceeds 9e14"),
 				 errhint("Map a view that counts money in a larger unit.")));
-	if (__builtin_mul_overflow(money, (int128) valuer->margin.mantissa, &exact) ||
-		exact > ((int128) 1 << 126) || exact < -((int128) 1 << 126))
-		return (int64) roundl(about);
-	return (int64) shift_decimal(exact, digits);
+	return (int64) exact;
 }
 
 static void

@@ -63,6 +63,22 @@ trimmed(int64 mantissa, int scale)
 	return amount;
 }
 
+/* Up to four digits of base 10000, that is nearly all amounts, fit a word. */
+static CvmAmount
+from_few_digits(const char *data, int n_digits, int exponent, bool negative)
+{
+	int64		mantissa = 0;
+
+	for (int i = 0; i < n_digits; i++)
+	{
+		int16		digit;
+
+		memcpy(&digit, data + i * sizeof(int16), sizeof(int16));
+		mantissa = mantissa * 10000 + digit;
+	}
+	return trimmed(negative ? -mantissa : mantissa, -4 * exponent);
+}
+
 static char *
 numeric_text(Datum value)
 {
@@ -107,6 +123,8 @@ cvm_amount_from_numeric(Datum value)
 	exponent = weight - (n_digits - 1);
 	if (n_digits > 6 || weight > 4 || exponent < -5)
 		refuse_amount(numeric_text(value), "has too many digits");
+	if (n_digits <= 4 && exponent <= 0 && exponent >= -4)
+		return from_few_digits(data, n_digits, exponent, negative);
 	for (int i = 0; i < n_digits; i++)
 	{
 		int16		digit;

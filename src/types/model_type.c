@@ -49,10 +49,11 @@ new_model(const cvm_family *family, uint8 flags)
 	return model;
 }
 
+/* Contracts are counted in renewals, whatever their length. */
 static bool
 has_time(const cvm_family *family)
 {
-	return family->kind != CVM_SPEND;
+	return family->kind == CVM_PURCHASES;
 }
 
 /* The parts as they are, unchecked. */

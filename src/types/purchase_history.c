@@ -204,11 +204,15 @@ double
 cvm_history_mean_spend(const PurchaseHistory *history)
 {
 	int128		repeat;
+	double		power = 1;		/* exact to 10^22 */
 
 	if (history->repeat_periods <= 0)
 		return NAN;
-	repeat = cvm_history_int128(history->total) - cvm_history_int128(history->first_total);
-	return (double) ((long double) repeat / powl(10.0L, history->scale) / history->repeat_periods);
+	if (__builtin_sub_overflow(cvm_history_int128(history->total), cvm_history_int128(history->first_total), &repeat))
+		money_overflow();
+	for (int i = 0; i < history->scale; i++)
+		power *= 10;
+	return (double) ((long double) repeat / power / history->repeat_periods);
 }
 
 /* ---------- merging ---------- */

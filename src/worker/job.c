@@ -65,6 +65,10 @@ cvm_worker_process_init(Oid database, Oid role)
 	BackgroundWorkerInitializeConnectionByOid(database, role, 0);
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("jit", "off", PGC_USERSET, PGC_S_SESSION);
+	/* whatever an ALTER DATABASE or ALTER ROLE has set */
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_SESSION);
+	SetConfigOption("row_security", "on", PGC_USERSET, PGC_S_SESSION);
 	in_worker = true;
 }
 

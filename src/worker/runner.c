@@ -54,6 +54,7 @@ typedef struct RunningJob
 	BackgroundWorkerHandle *handle;
 	JobOrder	order;
 	TimestampTz deadline;
+	char		max_runtime[64];	/* the same, for people */
 	TimestampTz terminate_at;	/* 0: it has not been cancelled */
 	char	   *reason;			/* why it has */
 } RunningJob;
@@ -165,7 +166,7 @@ lock_extension(void)
  * A next_due that is earlier (cvm.run_job) stays.
  */
 static void
-settle(int64 job_id, int64 run_id, const RunEnd *end)
+settle(int64 job_id, int64 run_id)
 {
 	Oid			types[3] = {INT8OID, INT8OID, FLOAT8OID};
 	Datum		values[3] = {
@@ -173,12 +174,11 @@ settle(int64 job_id, int64 run_id, const RunEnd *end)
 		Float8GetDatum(1.0 + 0.25 * pg_prng_double(&pg_global_prng_state))
 	};
 
-	cvm_run_close(run_id, end);
 	execute("UPDATE cvm.job AS j SET open_run_id = NULL,"
-			" failures = CASE e.status WHEN 'succeeded' THEN 0 WHEN 'cancelled' THEN j.failures ELSE j.failures + 1 END,"
+			" failures = CASE e.status WHEN 'succeeded' THEN 0 WHEN 'cancelled' THEN j.failures ELSE least(j.failures, 999999) + 1 END,"
 			" attempt = CASE WHEN e.retry THEN j.attempt ELSE 0 END,"
 			" next_due = CASE WHEN e.retry THEN least(j.next_due, clock_timestamp() + interval '1 second' * $3"
-			"   * least(cvm.interval_seconds(j.retry_period) * 2 ^ least(j.attempt - 1, 20),"
+			"   * least(cvm.interval_seconds(j.retry_period) * 2 ^ least(greatest(j.attempt, 1) - 1, 20),"
 			"           greatest(cvm.interval_seconds(j.retry_period), 3600)))"
 			"  ELSE j.next_due END"
 			" FROM (SELECT o.job_id, coalesce(r.status, 'crashed') AS status,"
@@ -221,7 +221,8 @@ settle_job(RunningJob *job)
 		};
 	}
 	cvm_work_begin("accounting for a run");
-	settle(job->order.job_id, job->order.run_id, &end);
+	cvm_run_close(job->order.run_id, &end);
+	settle(job->order.job_id, job->order.run_id);
 	if (job->reason)
 		explain_cancel(job->order.run_id, job->reason);
 	cvm_work_commit();
@@ -247,7 +248,8 @@ reap(void)
 
 /*
  * Runs that say 'running' while their lock is free, left by a crash, a shutdown
- * or a runner that died; also those called by hand.
+ * or a runner that died; also those called by hand.  An owner may write to
+ * cvm.job: a job's run is only believed to be that if it is of its portfolio.
  */
 static void
 recover(void)
@@ -256,24 +258,26 @@ recover(void)
 	int			n;
 
 	cvm_work_begin("looking for crashed runs");
-	n = execute("SELECT j.job_id, j.open_run_id FROM cvm.job j"
+	n = execute("SELECT j.job_id, j.open_run_id, r.run_id FROM cvm.job j"
+				" LEFT JOIN cvm.run r ON r.run_id = j.open_run_id AND r.job_id = j.job_id AND r.portfolio = j.portfolio"
 				" WHERE j.open_run_id IS NOT NULL AND j.home = cvm.database_identity()"
 				" AND NOT cvm.is_object_locked('cvm.job'::regclass, j.job_id)"
-				" UNION ALL SELECT 0, r.run_id FROM cvm.run r JOIN cvm.portfolio p USING (portfolio)"
+				" UNION ALL SELECT NULL, NULL, r.run_id FROM cvm.run r JOIN cvm.portfolio p USING (portfolio)"
 				" WHERE r.status = 'running' AND NOT cvm.is_run_alive(p.portfolio_id, r.job_id)"
 				" AND NOT EXISTS (SELECT FROM cvm.job j WHERE j.open_run_id = r.run_id AND j.home = cvm.database_identity())",
 				0, NULL, NULL, NULL, SPI_OK_SELECT);
 	found = SPI_tuptable;
 	for (int i = 0; i < n; i++)
 	{
-		bool		isnull;
-		int64		job_id = DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 1, &isnull));
-		int64		run_id = DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 2, &isnull));
+		bool		no_run;
+		bool		no_job;
+		int64		run_id = DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 3, &no_run));
+		int64		job_id = DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 1, &no_job));
 
-		if (job_id > 0)
-			settle(job_id, run_id, &crashed);
-		else
+		if (!no_run)
 			cvm_run_close(run_id, &crashed);
+		if (!no_job)
+			settle(job_id, DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 2, &no_job)));
 	}
 	cvm_work_commit();
 }
@@ -344,10 +348,10 @@ record_claim(int64 job_id, bool schedulable)
 	Datum		values[3] = {Int64GetDatum(job_id), 0, BoolGetDatum(schedulable)};
 
 	execute("INSERT INTO cvm.run (portfolio, job_id, attempt)"
-			" SELECT j.portfolio, j.job_id, j.attempt + 1 FROM cvm.job j WHERE j.job_id = $1 RETURNING run_id",
+			" SELECT j.portfolio, j.job_id, least(j.attempt, 999999) + 1 FROM cvm.job j WHERE j.job_id = $1 RETURNING run_id",
 			1, types, values, NULL, SPI_OK_INSERT_RETURNING);
 	values[1] = Int64GetDatum(int_column(0, 1));
-	execute("UPDATE cvm.job SET attempt = attempt + 1, open_run_id = $2, last_run_id = $2, next_due ="
+	execute("UPDATE cvm.job SET attempt = least(attempt, 999999) + 1, open_run_id = $2, last_run_id = $2, next_due ="
 			" CASE WHEN $3 THEN cvm.next_slot(starting, every, time_zone, clock_timestamp()) ELSE 'infinity' END"
 			" WHERE job_id = $1",
 			3, types, values, NULL, SPI_OK_UPDATE);
@@ -409,7 +413,7 @@ claim(RunningJob *job)
 	cvm_work_begin("claiming a job");
 	if (execute("SELECT j.job_id, j.portfolio, j.run_as, r.oid, r.rolcanlogin,"
 				" has_database_privilege(r.oid, current_database(), 'CONNECT'), pg_has_role(r.oid, n.nspowner, 'MEMBER'),"
-				" pg_get_userbyid(n.nspowner)::text, cvm.interval_seconds(j.max_runtime)"
+				" pg_get_userbyid(n.nspowner)::text, cvm.interval_seconds(j.max_runtime), j.max_runtime::text"
 				" FROM cvm.job j JOIN cvm.portfolio p ON p.portfolio = j.portfolio"
 				" LEFT JOIN pg_authid r ON r.rolname = j.run_as::name"
 				" LEFT JOIN pg_namespace n ON n.nspname = p.output_schema::name"
@@ -429,6 +433,7 @@ claim(RunningJob *job)
 	job->order.role = DatumGetObjectId(column(0, 4, &isnull));
 	max_runtime = DatumGetFloat8(column(0, 9, &isnull));
 	job->deadline = after_ms((int64) (max_runtime * 1000));
+	strlcpy(job->max_runtime, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 10), sizeof(job->max_runtime));
 	may_run = check_role(0, &end);
 	job->order.run_id = record_claim_or_error(job->order.job_id, &end);
 	if (job->order.run_id == 0)
@@ -437,7 +442,10 @@ claim(RunningJob *job)
 		job->order.run_id = record_claim(job->order.job_id, false);
 	}
 	if (!may_run)
-		settle(job->order.job_id, job->order.run_id, &end);
+	{
+		cvm_run_close(job->order.run_id, &end);
+		settle(job->order.job_id, job->order.run_id);
+	}
 	else
 	{
 		/* before others see the row, so that it never looks dead */
@@ -461,7 +469,7 @@ unclaim(RunningJob *job)
 			 errhint("It tries again; raise max_worker_processes or lower cvm.max_concurrent_jobs.")));
 	cvm_work_begin("giving a job back");
 	execute("DELETE FROM cvm.run WHERE run_id = $2", 2, types, values, NULL, SPI_OK_DELETE);
-	execute("UPDATE cvm.job SET attempt = attempt - 1, open_run_id = NULL, next_due = clock_timestamp(),"
+	execute("UPDATE cvm.job SET attempt = greatest(attempt, 1) - 1, open_run_id = NULL, next_due = clock_timestamp(),"
 			" last_run_id = (SELECT max(run_id) FROM cvm.run r WHERE r.job_id = $1) WHERE job_id = $1 AND open_run_id = $2",
 			2, types, values, NULL, SPI_OK_UPDATE);
 	cvm_work_commit();
@@ -519,6 +527,7 @@ next_due(void)
 
 /* ---------- stopping ---------- */
 
+/* The reason is what the run's error will say. */
 static void
 cancel(RunningJob *job, const char *reason)
 {
@@ -542,8 +551,8 @@ enforce_limits(void)
 	{
 		if (extension_wanted)
 			cancel(&jobs[i], "the extension is being dropped");
-		else if (now >= jobs[i].deadline)
-			cancel(&jobs[i], "the run took longer than the job's max_runtime");
+		else if (now >= jobs[i].deadline && jobs[i].terminate_at == 0)
+			cancel(&jobs[i], psprintf("the run took longer than %s, the job's max_runtime", jobs[i].max_runtime));
 		if (jobs[i].terminate_at != 0 && now >= jobs[i].terminate_at)
 			TerminateBackgroundWorker(jobs[i].handle);
 	}
@@ -613,10 +622,6 @@ cvm_runner_main(Datum main_arg)
 	cvm_runner_attach(database);
 	before_shmem_exit(let_go, (Datum) 0);
 	cvm_worker_process_init(database, InvalidOid);
-	/* nothing that an ALTER DATABASE or ALTER ROLE may have set */
-	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION);
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_SESSION);
-	SetConfigOption("row_security", "on", PGC_USERSET, PGC_S_SESSION);
 	if (!lock_extension())
 	{
 		(void) cvm_runner_leave(cvm_runner_changes(), OidIsValid(extension) ? after_ms(BLOCKED_DELAY_MS) : DT_NOEND);

@@ -1,7 +1,7 @@
 -- What the extension consists of: everything is commented, the types' functions are what planners may rely on, and
 -- nothing depends on the caller's search_path.
 BEGIN;
-SELECT plan(37);
+SELECT plan(39);
 
 CREATE TEMP VIEW member AS
 SELECT classid, objid, pg_describe_object(classid, objid, 0) AS object
@@ -31,8 +31,8 @@ SELECT is_empty($$SELECT signature FROM function JOIN pg_language l ON l.oid = p
     'no function in SQL or PL/pgSQL looks names up in the caller''s search_path');
 CREATE TEMP VIEW type_function AS
 SELECT * FROM function
-WHERE ARRAY['cvm.purchase_history', 'cvm.model', 'cvm.rfm']::regtype[]::oid[] && (proargtypes::oid[] || prorettype)
-   OR proname ~ '^(purchase_history|model|rfm|fit)_';
+WHERE ARRAY['cvm.purchase_history', 'cvm.model', 'cvm.rfm', 'cvm.survival_curve']::regtype[]::oid[] && (proargtypes::oid[] || prorettype)
+   OR proname ~ '^(purchase_history|model|rfm|survival_curve|fit)_';
 SELECT cmp_ok(count(*), '>', 100::bigint, 'the types have functions') FROM type_function;
 SELECT is_empty($$SELECT signature FROM type_function WHERE provolatile <> 'i'$$, 'functions of the types are immutable');
 SELECT is_empty($$SELECT signature FROM type_function WHERE proparallel <> 's'$$, 'functions of the types are parallel safe');
@@ -43,8 +43,8 @@ SELECT is_empty($$SELECT signature FROM type_function JOIN pg_aggregate ON aggfn
 SELECT is_empty($$SELECT signature FROM function WHERE provolatile <> 'i' AND coalesce(obj_description(oid, 'pg_proc'), '') = ''$$, 'functions that are not immutable say what they do');
 
 -- types
-SELECT has_type('cvm', name, name || ' exists') FROM unnest('{purchase_history,model,rfm}'::name[]) name;
-SELECT ok(typreceive <> 0 AND typsend <> 0, typname || ' has a binary form') FROM pg_type WHERE oid IN ('cvm.purchase_history'::regtype, 'cvm.model'::regtype, 'cvm.rfm'::regtype) ORDER BY typname;
+SELECT has_type('cvm', name, name || ' exists') FROM unnest('{purchase_history,model,rfm,survival_curve}'::name[]) name;
+SELECT ok(typreceive <> 0 AND typsend <> 0, typname || ' has a binary form') FROM pg_type WHERE oid IN ('cvm.purchase_history'::regtype, 'cvm.model'::regtype, 'cvm.rfm'::regtype, 'cvm.survival_curve'::regtype) ORDER BY typname;
 SELECT is((SELECT count(*) FROM pg_opclass WHERE opcintype = t AND opcdefault AND opcmethod IN (SELECT oid FROM pg_am WHERE amname IN ('btree', 'hash'))), 2::bigint, t || ' sorts and hashes')
 FROM unnest('{cvm.purchase_history,cvm.model,cvm.rfm}'::regtype[]) t;
 SELECT is((SELECT typlen FROM pg_type WHERE oid = 'cvm.purchase_history'::regtype), 88::smallint, 'a history is 88 bytes');
@@ -60,7 +60,7 @@ SELECT is_empty($$SELECT name FROM unnest(ARRAY[
     WHERE to_regprocedure('cvm.' || name) IS NULL$$, 'accessors');
 SELECT is_empty($$SELECT name FROM unnest(ARRAY[
     'fit(text, cvm.purchase_history, timestamptz)', 'fit(text, cvm.purchase_history, timestamptz, interval)', 'fit(text, float8, float8, float8)', 'fit(text, float8, float8, float8, float8)', 'fit(text, float8, float8, float8, float8, float8)',
-    'fit_spend(cvm.purchase_history)', 'fit_spend(float8, float8)']) name
+    'fit_spend(cvm.purchase_history)', 'fit_spend(float8, float8)', 'fit_retention(text, integer, boolean)', 'fit_retention(text, integer, boolean, float8)', 'survival_curve(float8, boolean)']) name
     WHERE NOT EXISTS (SELECT FROM pg_aggregate WHERE aggfnoid = to_regprocedure('cvm.' || name))$$, 'aggregates that fit');
 SELECT is_empty($$SELECT name FROM unnest(ARRAY[
     'p_alive(cvm.model, float8, float8, float8)', 'p_alive(cvm.model, cvm.purchase_history, timestamptz)',
@@ -68,7 +68,8 @@ SELECT is_empty($$SELECT name FROM unnest(ARRAY[
     'discounted_purchases(cvm.model, float8, float8, float8, float8)', 'discounted_purchases(cvm.model, float8, float8, float8, float8, float8)',
     'discounted_purchases(cvm.model, cvm.purchase_history, timestamptz, float8)', 'discounted_purchases(cvm.model, cvm.purchase_history, timestamptz, float8, interval)',
     'log_likelihood(cvm.model, float8, float8, float8)', 'log_likelihood(cvm.model, float8, float8, float8, float8)', 'log_likelihood(cvm.model, cvm.purchase_history, timestamptz)',
-    'expected_spend(cvm.model, float8, float8)', 'expected_spend(cvm.model, cvm.purchase_history)']) name
+    'expected_spend(cvm.model, float8, float8)', 'expected_spend(cvm.model, cvm.purchase_history)',
+    'survival(cvm.model, float8)', 'residual_lifetime(cvm.model, float8, float8)', 'survival(cvm.survival_curve, float8)', 'median(cvm.survival_curve)', 'restricted_mean(cvm.survival_curve, float8)']) name
     WHERE to_regprocedure('cvm.' || name) IS NULL$$, 'scalar functions');
 SELECT ok(to_regoperator('cvm.+ (cvm.purchase_history, cvm.purchase_history)') IS NOT NULL, 'histories merge');
 

@@ -1,5 +1,7 @@
 -- portfolio: create, alter, drop, feeds, options, who may do what
+SET intervalstyle = 'postgres';
 SET client_min_messages = warning;
+SET intervalstyle = postgres;
 CREATE EXTENSION IF NOT EXISTS cvm;
 \set VERBOSITY default
 CREATE SCHEMA portfolio_test;

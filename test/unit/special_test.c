@@ -57,7 +57,7 @@ compute(const special_row *row)
 	}
 }
 
-/* Logarithms are as good as their size or 1 allows; the rest is relative. */
+/* Logarithms are as good as their size or 1 allows; the rest, and log_survive, is relative. */
 static double
 least(int what)
 {
@@ -65,7 +65,6 @@ least(int what)
 	{
 		case LOG_RISING:
 		case LOG_BETA:
-		case LOG_SURVIVE:
 		case LOG_BETA_KERNEL:
 		case DIGAMMA:
 			return 1;

@@ -42,6 +42,10 @@ compute_truth(const cvm_family *f, const truth_row *t)
 			return f->expected(t->theta, t->arg);
 		case NEXT:
 			return f->next_purchase_if_alive(t->theta, &row, t->arg);
+		case SURVIVAL:
+			return f->survival(t->theta, t->arg);
+		case RESIDUAL:
+			return f->residual_lifetime(t->theta, t->arg, t->arg2);
 		default:
 			return f->expected_spend(t->theta, &row);
 	}

@@ -30,6 +30,11 @@ def incomplete_beta(a, b, z):
         return front * total
 
 
+def log_survive(a, b, n):
+    with mp.workdps(200):
+        return loggamma(b + n) - loggamma(b) - loggamma(a + b + n) + loggamma(a + b)
+
+
 print("/* special.h: written by special.py; do not edit. function, arguments, truth */")
 print("static const special_row special[] = {")
 for x in POINTS:
@@ -39,8 +44,8 @@ for x in POINTS:
         emit("LOG_RISING", x, n, 0., loggamma(mpf(x) + mpf(n)) - loggamma(mpf(x)))
         emit("DIGAMMA_RISE", x, n, 0., digamma(mpf(x) + mpf(n)) - digamma(mpf(x)))
         emit("TRIGAMMA_RISE", x, n, 0., psi(1, mpf(x) + mpf(n)) - psi(1, mpf(x)))
-        a, b, k = mpf(n), mpf(x), 150
-        emit("LOG_SURVIVE", n, x, 150., loggamma(b + k) - loggamma(b) - loggamma(a + b + k) + loggamma(a + b))
+        for k in (150., 1e-7, 1e-2, 3., 1e100):
+            emit("LOG_SURVIVE", n, x, k, log_survive(mpf(n), mpf(x), mpf(k)))
 for a in (1e-3, .7, 5., 12., 300., 1e5):
     for b in (1e-3, 1., 11., 2500., 1e5):
         emit("LOG_BETA", a, b, 0., loggamma(mpf(a)) + loggamma(mpf(b)) - loggamma(mpf(a) + mpf(b)))

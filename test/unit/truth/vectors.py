@@ -3,8 +3,8 @@
 
 usage: vectors.py vectors.json FOLDER
 
-Writes FOLDER/vectors_bg_nbd.h, vectors_mbg_nbd.h, vectors_pareto_nbd.h,
-vectors_bg_cnbd_k.h, vectors_mbg_cnbd_k.h, vectors_bg_bb.h and vectors_gamma_gamma.h.  The source is a list of {model, function, inputs, output, ...}.
+Writes FOLDER/vectors_FAMILY.h.  The source is a list of {model, function, inputs,
+output, ...}.
 """
 import json
 import sys
@@ -112,6 +112,28 @@ def gamma_gamma(entries):
         yield line(what, theta, [i["x"], i["m"], 0], 0, 0, entry["output"])
 
 
+def contract(entries):
+    """t renewals made: chances of the next, of an end at t, and payments to come"""
+    for entry in entries:
+        i = entry["inputs"]
+        theta = [i[k] for k in ("alpha", "beta", "gamma", "delta", "c") if k in i]
+        out = entry["output"]
+        function = entry["function"]
+        t = i.get("t", 0)
+        if function == "survivor":
+            yield line("SURVIVAL", theta, [0, 0, 0], t, 0, out)
+        elif function == "retention":
+            yield line("PMF", theta, [0, 0, t - 1], 1, 1, out)
+        elif function == "pmf":
+            yield line("PMF", theta, [0, 0, 0], t, t - 1, out)
+        elif function == "derl_before_nth_renewal_decision":
+            yield line("RESIDUAL", theta, [0, 0, 0], i["n"] - 1, i["d"], out)
+        elif function == "derl_after_nth_renewal":
+            yield line("DISCOUNTED", theta, [0, 0, i["n"]], log1p(i["d"]), INF, out)
+        elif function == "del":
+            yield line("DISCOUNTED", theta, [0, 0, 0], log1p(i["d"]), INF, out - 1)
+
+
 def main(source, folder):
     with open(source) as file:
         vectors = json.load(file)
@@ -121,7 +143,8 @@ def main(source, folder):
                                ("bgcnbd", "bg_cnbd_k", purchases(("k", "r", "alpha", "a", "b"))),
                                ("mbgcnbd", "mbg_cnbd_k", purchases(("k", "r", "alpha", "a", "b"))),
                                ("bgbb", "bg_bb", opportunities),
-                               ("gamma_gamma", "gamma_gamma", gamma_gamma)):
+                               ("gamma_gamma", "gamma_gamma", gamma_gamma),
+                               ("sbg", "sbg", contract), ("bdw", "bdw", contract)):
         entries = [e for e in vectors if e["model"] == model]
         with open(f"{folder}/vectors_{name}.h", "w") as out:
             out.write(f"/* vectors_{name}.h: written by vectors.py; do not edit. */\n")
