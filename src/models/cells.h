@@ -53,6 +53,7 @@ typedef struct cvm_cells
 	double	   *span;			/* per distinct t_x */
 	cvm_shifted *span_shifted;
 	size_t		spans;
+	double		log_intervals;	/* sum of weight * log_intervals */
 
 	/* spend */
 	double	   *total;			/* per row: x * mean_spend */

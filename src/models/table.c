@@ -265,6 +265,7 @@ collapse(cvm_cells *cells, const sorting *s, size_t rows)
 
 		if (i + PREFETCH < rows)
 			prefetch(row_at(s, i + PREFETCH));
+		cells->log_intervals += row->weight * row->log_intervals;
 		if (!repeats(s, i))
 		{
 			add_cell(cells, s, i, row);

@@ -21,6 +21,8 @@ random_theta(const cvm_family *family, cvm_rng *rng, double spread, double *thet
 {
 	for (int i = 0; i < family->n_params; i++)
 		theta[i] = log_uniform(rng, 1 / spread, spread) * (family->time_power[i] != 0 ? 10 : 1);
+	if (family->searched > 0)
+		theta[0] = 1 + floor(family->searched * cvm_rng_uniform(rng));
 }
 
 /* A customer of the family after 10 to 60 time units. */
@@ -75,7 +77,10 @@ test_pmf(const cvm_family *family)
 		worst_mean = fmax(worst_mean, relative_error(family->expected_if_alive(theta, &row, 26), mean, 0));
 		q = .8 * (1 - family->pmf_if_alive(theta, &row, INFINITY, 0));
 		t = family->next_purchase_if_alive(theta, &row, q);
-		worst_next = fmax(worst_next, fabs(family->pmf_if_alive(theta, &row, t, 0) - (1 - q)));
+		if (!family->whole_times)
+			worst_next = fmax(worst_next, fabs(family->pmf_if_alive(theta, &row, t, 0) - (1 - q)));
+		else if (family->pmf_if_alive(theta, &row, t, 0) > 1 - q || family->pmf_if_alive(theta, &row, t - 1, 0) <= 1 - q)
+			worst_next = 1;
 	}
 	ok(worst_sum < 1e-12, "%s: probabilities sum to 1, off by %.1e", family->name, worst_sum);
 	ok(worst_mean < 1e-11, "%s: their mean is expected_if_alive, off by %.1e", family->name, worst_mean);
@@ -91,29 +96,41 @@ typedef struct timing
 	double		rate;
 } timing;
 
-/* t^(x - 1) / (x - 1)! times the likelihood of a last purchase at t = e^w: those before lie anywhere */
+/*
+ * The likelihood of a last purchase at t = e^w, integrated over the times of those before.  A Poisson
+ * process treats them alike, which leaves t^(x - 1) / (x - 1)!; Erlang-k intervals (whose k is the first
+ * parameter) enter by their (k - 1)th powers: Dirichlet's integral is t^(k x - 1) Gamma(k)^x / Gamma(k x).
+ */
 static double
 history_density(double w, const void *context)
 {
 	const timing *o = context;
+	double		k = o->family->needs_log_intervals ? o->theta[0] : 1;
 	cvm_row		row = o->row;
 
 	row.t_x = exp(w);
-	return exp(o->family->loglik(o->theta, &row) + row.x * w - lgamma(row.x));
+	return exp(o->family->loglik(o->theta, &row) + k * row.x * w + row.x * lgamma(k) - lgamma(k * row.x));
 }
 
-/*
- * While alive people of these families buy by a Poisson process, so that the likelihood is the same
- * for all times before the last: integrated over them and it, it is P(X(age) = x).
- */
+/* The sum over all t_x; the purchases before lie at any t_x - 1 choose x - 1 opportunities. */
+static double
+whole_histories(const timing *o)
+{
+	cvm_row		row = o->row;
+	double		sum = 0;
+
+	for (row.t_x = row.x; row.t_x <= row.age; row.t_x++)
+		sum += exp(o->family->loglik(o->theta, &row) + lgamma(row.t_x) - lgamma(row.x) - lgamma(row.t_x - row.x + 1));
+	return sum;
+}
+
+/* The likelihood of x purchases, over all the times at which they may lie, is P(X(age) = x). */
 static void
 test_histories(const cvm_family *family)
 {
 	double		worst = 0;
 	cvm_rng		rng;
 
-	if (family->simulate_life_if_alive == NULL)
-		return;
 	cvm_rng_seed(&rng, 43);
 	for (int i = 0; i < 40; i++)
 	{
@@ -124,8 +141,10 @@ test_histories(const cvm_family *family)
 		random_theta(family, &rng, 4, theta);
 		if (o.row.x == 0)
 			sum = exp(family->loglik(theta, &o.row));
+		else if (family->whole_times)
+			sum = whole_histories(&o);
 		else
-			sum = cvm_integrate(history_density, &o, log(o.row.age) - 42, log(o.row.age), 60);
+			sum = cvm_integrate(history_density, &o, log(o.row.age) - 42, log(o.row.age), 600);
 		worst = fmax(worst, relative_error(sum, new_pmf(family, theta, o.row.age, i % 8), 0));
 	}
 	ok(worst < 1e-11, "%s: the likelihood over all histories is P(X = x), off by %.1e", family->name, worst);
@@ -137,6 +156,22 @@ discounted_count(double t, const void *context)
 	const timing *o = context;
 
 	return o->rate * exp(-o->rate * t) * o->family->expected_if_alive(o->theta, &o->row, t);
+}
+
+static double
+discounted_steps(const timing *o, double horizon)
+{
+	double		sum = 0;
+	double		before = 0;
+
+	for (int j = 1; j <= horizon; j++)
+	{
+		double		now = o->family->expected_if_alive(o->theta, &o->row, j);
+
+		sum += exp(-o->rate * j) * (now - before);
+		before = now;
+	}
+	return sum;
 }
 
 /* By parts: int_0^H e^(-rate t) dE(t) = e^(-rate H) E(H) + rate int_0^H e^(-rate t) E(t) dt. */
@@ -156,8 +191,11 @@ test_discounted(const cvm_family *family)
 
 		random_theta(family, &rng, 4, theta);
 		o.row = random_row(family, theta, &rng);
-		sum = exp(-o.rate * horizon) * family->expected_if_alive(theta, &o.row, horizon)
-			+ cvm_integrate(discounted_count, &o, 0, horizon, 40);
+		if (family->whole_times)
+			sum = discounted_steps(&o, horizon);
+		else
+			sum = exp(-o.rate * horizon) * family->expected_if_alive(theta, &o.row, horizon)
+				+ cvm_integrate(discounted_count, &o, 0, horizon, 200);
 		worst = fmax(worst, relative_error(family->discounted_if_alive(theta, &o.row, o.rate, horizon), sum, 0));
 	}
 	ok(worst < 1e-11, "%s: discounted purchases are those expected, discounted; off by %.1e", family->name, worst);
@@ -204,11 +242,12 @@ static void
 test_anything(const cvm_family *family)
 {
 	cvm_rng		rng;
+	int			runs = family->searched > 0 ? 500 : 3000;
 	int			nonsense = 0;
 	int			backwards = 0;
 
 	cvm_rng_seed(&rng, 11);
-	for (int i = 0; i < 3000; i++)
+	for (int i = 0; i < runs; i++)
 	{
 		double		theta[CVM_MAX_PARAMS];
 		cvm_row		row = {.weight = 1, .age = log_uniform(&rng, 1e-3, 1e5)};
@@ -230,6 +269,14 @@ test_anything(const cvm_family *family)
 			row.x = floor(log_uniform(&rng, 1, 1e6));
 			row.t_x = i % 3 == 1 ? row.age : row.age * cvm_rng_uniform(&rng);
 		}
+		if (family->searched > 0)
+			theta[0] = 1 + i % family->searched;
+		if (family->whole_times)
+		{
+			row.age = ceil(row.age);
+			row.t_x = ceil(row.t_x);
+			row.x = fmin(row.x, row.t_x);
+		}
 		p = family->p_alive(theta, &row);
 		mean = family->expected_if_alive(theta, &row, t);
 		more = family->expected_if_alive(theta, &row, 1.01 * t);
@@ -244,7 +291,7 @@ test_anything(const cvm_family *family)
 		backwards += more < mean * (1 - 1e-11) || longer < worth * (1 - 1e-11) || worth > mean * (1 + 1e-11)
 			|| longer > endless * (1 + 1e-11);
 	}
-	ok(nonsense == 0, "%s: 3000 legal inputs, parameters 1e-5 to 1e5: %d without a sensible answer", family->name, nonsense);
+	ok(nonsense == 0, "%s: %d legal inputs, parameters 1e-5 to 1e5: %d without a sensible answer", family->name, runs, nonsense);
 	ok(backwards == 0, "%s: monotone in the horizon, discounted at most expected: %d violations", family->name, backwards);
 }
 
@@ -386,6 +433,8 @@ main(void)
 			continue;
 		for (int k = 0; k < family->n_params; k++)
 			theta[k] = shape[k] * (family->time_power[k] != 0 ? 8 : 1);
+		if (family->searched > 0)
+			theta[0] = 3;
 		test_pmf(family);
 		test_histories(family);
 		test_discounted(family);
