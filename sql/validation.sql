@@ -202,6 +202,11 @@ COMMENT ON FUNCTION cvm.record_validation(bigint, integer, text, text, text, jso
 
 -- ---------- the gate ----------
 
+CREATE FUNCTION cvm.specification_text(specification jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.format('%s (period %s, time unit %s)', specification ->> 'family', specification ->> 'period', specification ->> 'time_unit');
+COMMENT ON FUNCTION cvm.specification_text(jsonb) IS 'A specification for people.';
+
 -- The one place where the rule stands.  RMSE, since the prediction is a mean and squared error is least for the
 -- mean, while absolute error is least for the median, which is 0 in most shops.
 CREATE FUNCTION cvm.judge_validation(validation_id bigint, portfolio text) RETURNS jsonb
@@ -236,8 +241,8 @@ BEGIN
                       WHEN v.customers < enough THEN format('%s customers are too few to tell specifications apart, %s are enough', v.customers, enough)
                       WHEN NOT v.passed THEN 'does not beat both naive baselines'
                       WHEN v.position = winner.position AND v.was_live THEN 'no other is better'
-                      WHEN v.position = winner.position THEN format('better than the live %s', live.name)
-                      ELSE format('%s is better', winner.name) END)
+                      WHEN v.position = winner.position THEN format('better than the live %s', cvm.specification_text(live.specification))
+                      ELSE format('%s is better', cvm.specification_text(winner.specification)) END)
     WHERE v.validation_id = judge_validation.validation_id;
 
     IF winner.position IS NOT NULL AND NOT winner.was_live THEN

@@ -33,6 +33,75 @@ cvm_integrate(cvm_integrand f, const void *context, double from, double to, int 
 	return half * sum;
 }
 
+/* The same of 8 points. */
+static const double short_node[] = {
+	0.1834346424956498049394761, 0.525532409916328985817739,
+	0.7966664774136267395915539, 0.9602898564975362316835609,
+};
+static const double short_weight[] = {
+	0.3626837833783619829651504, 0.3137066458778872873379622,
+	0.222381034453374470544356, 0.1012285362903762591525314,
+};
+
+double
+cvm_integrate_short(cvm_integrand f, const void *context, double from, double to)
+{
+	double		half = 0.5 * (to - from);
+	double		middle = from + half;
+	double		sum = 0;
+
+	for (int k = 0; k < 4; k++)
+		sum += short_weight[k] * (f(middle - half * short_node[k], context)
+								  + f(middle + half * short_node[k], context));
+	return half * sum;
+}
+
+void
+cvm_integrate_all(cvm_integrands f, const void *context, double from, double to,
+				  bool brief, int n, double *sums)
+{
+	double		half = 0.5 * (to - from);
+	double		middle = from + half;
+	int			pairs = brief ? 4 : 6;
+	double		values[16];
+
+	for (int k = 0; k < 2 * pairs; k++)
+	{
+		double		offset = half * (brief ? short_node : node)[k / 2];
+		double		by = half * (brief ? short_weight : weight)[k / 2];
+
+		f(k % 2 == 0 ? middle - offset : middle + offset, context, values);
+		for (int c = 0; c < n; c++)
+			sums[c] += by * values[c];
+	}
+}
+
+/* Gauss-Laguerre, 12 points; the weights times e^node (Abramowitz & Stegun 1964, table 25.9). */
+static const double tail_node[] = {
+	0.1157221173580206752672, 0.6117574845151306653916, 1.512610269776418786782, 2.833751337743507228627,
+	4.599227639418348484606, 6.844525453115177347754, 9.621316842456867043912, 13.00605499330634772035,
+	17.11685518746225572818, 22.15109037939700566992, 28.48796725098400031257, 37.09912104446692033664,
+};
+static const double tail_weight[] = {
+	0.297209636044410797792, 0.6964629804305972306781, 1.107781394615752153339, 1.538464239042829124794,
+	1.998327606274242765197, 2.500745769100866874751, 3.065321518282386236205, 3.723289110782771599996,
+	4.529814029981735062093, 5.597258461835321092691, 7.212995460925877008171, 10.54383746191008111172,
+};
+
+void
+cvm_integrate_tail(cvm_integrands f, const void *context, double from, double decay,
+				   int n, double *sums)
+{
+	double		values[16];
+
+	for (int k = 0; k < 12; k++)
+	{
+		f(from + tail_node[k] / decay, context, values);
+		for (int c = 0; c < n; c++)
+			sums[c] += tail_weight[k] / decay * values[c];
+	}
+}
+
 #define STEP 0.28				/* error e^(-pi^2 / STEP) = 5e-16 of a Gumbel-like knee, times a power of 1 / STEP */
 #define NEGLIGIBLE 1e-16
 

@@ -53,12 +53,16 @@ typedef struct cvm_cells
 	double	   *span;			/* per distinct t_x */
 	cvm_shifted *span_shifted;
 	size_t		spans;
+	double		log_intervals;	/* sum of weight * log_intervals */
 
 	/* spend */
 	double	   *total;			/* per row: x * mean_spend */
 } cvm_cells;
 
 extern const cvm_cells *cvm_table_cells(const cvm_table *table);
+
+/* Where kernels take the memory of one evaluation from. */
+extern const cvm_env *cvm_table_env(const cvm_table *table);
 
 /* Kernels ask every some ten thousand rows. */
 extern bool cvm_table_cancelled(const cvm_table *table);

@@ -99,7 +99,10 @@ typedef struct cvm_family
 	const char *params[CVM_MAX_PARAMS]; /* names in the paper's order */
 	int			time_power[CVM_MAX_PARAMS]; /* parameter scales with time unit ^ power */
 	int			money_power[CVM_MAX_PARAMS];	/* ... with money unit ^ power */
+	int			searched;		/* > 0: the first parameter is a whole number from 1 to this, and a fit tries them all */
 	bool		alive_ignores_span;
+	bool		whole_times;	/* time is counted in opportunities: t_x and age are whole numbers */
+	bool		needs_log_intervals;	/* log_intervals enters the likelihood */
 	const char *citation;		/* authors, year, journal */
 
 	/* NULL if the row is in the family's domain, else what is wrong with it */
@@ -116,11 +119,16 @@ typedef struct cvm_family
 	cvm_status	(*table_loglik) (const cvm_table *table, const double *theta,
 								 double *loglik, double *grad, double *hess);
 
-	/* up to `max` starting points (natural parameters); returns how many */
+	/*
+	 * up to `max` starting points (natural parameters); returns how many.  A
+	 * searched parameter comes in starts[0][0].
+	 */
 	int			(*starts) (const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max);
 
 	/* purchases of a customer */
 	double		(*p_alive) (const double *theta, const cvm_row *row);
+	/* alive at the last opportunity seen (p_alive: at the next); NULL where time is continuous */
+	double		(*p_alive_at_last) (const double *theta, const cvm_row *row);
 	double		(*expected) (const double *theta, double t);	/* new customer, in (0, t] */
 	double		(*expected_if_alive) (const double *theta, const cvm_row *row, double t);
 	/* sum of exp(-rate * time from now) over purchases in (0, horizon]; horizon may be INFINITY if rate > 0 */
@@ -161,7 +169,7 @@ typedef struct cvm_family
 extern const cvm_family *cvm_family_find(const char *name);	/* NULL if unknown */
 extern const cvm_family *cvm_family_at(int i);	/* NULL beyond the last */
 
-/* The parameters are finite and > 0. */
+/* The parameters are finite and > 0, a searched one is among those tried. */
 extern bool cvm_in_domain(const cvm_family *family, const double *theta);
 
 /* fit.c */

@@ -9,6 +9,11 @@
 
 static const cvm_family *const families[] = {
 	&cvm_bg_nbd,
+	&cvm_mbg_nbd,
+	&cvm_pareto_nbd,
+	&cvm_bg_cnbd_k,
+	&cvm_mbg_cnbd_k,
+	&cvm_bg_bb,
 	&cvm_gamma_gamma,
 	&cvm_sbg,
 	&cvm_bdw,
@@ -39,7 +44,7 @@ cvm_in_domain(const cvm_family *family, const double *theta)
 	for (int i = 0; i < family->n_params; i++)
 		if (!(theta[i] > 0 && isfinite(theta[i])))
 			return false;
-	return true;
+	return family->searched == 0 || (theta[0] == floor(theta[0]) && theta[0] <= family->searched);
 }
 
 static void *

@@ -265,6 +265,7 @@ collapse(cvm_cells *cells, const sorting *s, size_t rows)
 
 		if (i + PREFETCH < rows)
 			prefetch(row_at(s, i + PREFETCH));
+		cells->log_intervals += row->weight * row->log_intervals;
 		if (!repeats(s, i))
 		{
 			add_cell(cells, s, i, row);
@@ -474,6 +475,12 @@ const cvm_cells *
 cvm_table_cells(const cvm_table *table)
 {
 	return &table->cells;
+}
+
+const cvm_env *
+cvm_table_env(const cvm_table *table)
+{
+	return &table->env;
 }
 
 bool

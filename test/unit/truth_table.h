@@ -17,10 +17,14 @@ compute_truth(const cvm_family *f, const truth_row *t)
 	switch (t->what)
 	{
 		case LOGLIK:
+			row.log_intervals = t->arg;
+			return f->loglik(t->theta, &row);
 		case SPEND_LOGLIK:
 			return f->loglik(t->theta, &row);
 		case P_ALIVE:
 			return f->p_alive(t->theta, &row);
+		case P_ALIVE_AT_LAST:
+			return f->p_alive_at_last(t->theta, &row);
 		case EXPECTED:
 			return f->expected_if_alive(t->theta, &row, t->arg);
 		case PURCHASES:
@@ -31,6 +35,11 @@ compute_truth(const cvm_family *f, const truth_row *t)
 			return f->p_alive(t->theta, &row) * f->discounted_if_alive(t->theta, &row, t->arg, t->arg2);
 		case PMF:
 			return f->pmf_if_alive(t->theta, &row, t->arg, (int) t->arg2);
+		case MASS:
+			return f->p_alive(t->theta, &row) * f->pmf_if_alive(t->theta, &row, t->arg, (int) t->arg2)
+				+ (t->arg2 == 0 ? 1 - f->p_alive(t->theta, &row) : 0);
+		case NEW:
+			return f->expected(t->theta, t->arg);
 		case NEXT:
 			return f->next_purchase_if_alive(t->theta, &row, t->arg);
 		case SURVIVAL:
@@ -66,9 +75,9 @@ check_truths(const cvm_family *f, const char *table, const truth_row *rows, size
 	for (int i = 0; i < TRUTHS; i++)
 		if (count[i] > 0)
 			ok(worst[i] <= tolerance,
-			   "%s, %s: worst of %d is %.1e at (%g, %g, %g, %g), x %g, t_x %g, age %g, %g, %g",
+			   "%s, %s: worst of %d is %.1e at (%g, %g, %g, %g, %g), x %g, t_x %g, age %g, %g, %g",
 			   table, truth_name[i], count[i], worst[i],
-			   where[i]->theta[0], where[i]->theta[1], where[i]->theta[2], where[i]->theta[3],
+			   where[i]->theta[0], where[i]->theta[1], where[i]->theta[2], where[i]->theta[3], where[i]->theta[4],
 			   where[i]->x, where[i]->t_x, where[i]->age, where[i]->arg, where[i]->arg2);
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Fifty-digit truth for BG/NBD and Gamma-Gamma on a hostile grid.
+"""Fifty-digit truth for BG/NBD, MBG/NBD and Gamma-Gamma on a hostile grid.
 
 usage: hostile.py bg_nbd > hostile_bg_nbd.h (takes half an hour)
+       hostile.py mbg_nbd > hostile_mbg_nbd.h (the same)
        hostile.py gamma_gamma > hostile_gamma_gamma.h
 
 Every figure is computed from its definition or from the published form, never
@@ -22,6 +23,7 @@ from common import number
 
 mp.dps = 50
 NOTHING = mpf(10) ** -45
+FIRST_COIN = 0                  # coins tossed at the first purchase: 1 in MBG/NBD
 
 
 def lbeta(a, b):
@@ -30,25 +32,26 @@ def lbeta(a, b):
 
 def loglik(theta, x, t_x, age):
     r, al, a, b = theta
-    head = loggamma(r + x) - loggamma(r) + r * log(al) + lbeta(a, b + x) - lbeta(a, b)
+    coins = x + FIRST_COIN
+    head = loggamma(r + x) - loggamma(r) + r * log(al) + lbeta(a, b + coins) - lbeta(a, b)
     alive = -(r + x) * log(al + age)
-    if x == 0:
+    if coins == 0:
         return head + alive
-    gone = log(a) - log(b + x - 1) - (r + x) * log(al + t_x)
+    gone = log(a) - log(b + coins - 1) - (r + x) * log(al + t_x)
     top = max(alive, gone)
     return head + top + log(exp(alive - top) + exp(gone - top))
 
 
 def p_alive(theta, x, t_x, age):
     r, al, a, b = theta
-    if x == 0:
+    if x + FIRST_COIN == 0:
         return mpf(1)
-    return 1 / (1 + a / (b + x - 1) * exp((r + x) * log((al + age) / (al + t_x))))
+    return 1 / (1 + a / (b + x + FIRST_COIN - 1) * exp((r + x) * log((al + age) / (al + t_x))))
 
 
 def posterior(theta, x, age):
     r, al, a, b = theta
-    return r + x, al + age, a, b + x
+    return r + x, al + age, a, b + x + FIRST_COIN
 
 
 def published(r, al, a, b, t, digits):
@@ -185,8 +188,8 @@ TIMES = [52., 1e-3, 1., 1e4, 7.]
 RATES = [(.0019, float("inf")), (.0027, 52.), (1e-5, float("inf")), (.1, 10.), (.1, float("inf")), (.002, 1.)]
 
 
-def rows_of(script):
-    rng = random.Random(20260101)
+def rows_of():
+    rng = random.Random(20260101 + FIRST_COIN)
     thetas = THETAS + [tuple(draw(rng, 1e-3, 1e3) for _ in range(4)) for _ in range(12)]
     k = 0
     for i, theta in enumerate(thetas):
@@ -209,7 +212,7 @@ def exactly(values):
 
 
 def purchases():
-    for theta, row, t, (rate, horizon), n in rows_of("hostile"):
+    for theta, row, t, (rate, horizon), n in rows_of():
         th = exactly(theta)
         x, t_x, age = exactly(row)
         c = posterior(th, x, age)
@@ -244,8 +247,9 @@ def money():
 
 if __name__ == "__main__":
     family = sys.argv[1]
+    FIRST_COIN = int(family == "mbg_nbd")
     print(f"/* hostile_{family}.h: written by hostile.py; do not edit.\n"
           " * function, parameters, x, t_x (spend: mean), age, two arguments, truth */")
     print(f"static const truth_row hostile_{family}[] = {{")
-    {"bg_nbd": purchases, "gamma_gamma": money}[family]()
+    {"bg_nbd": purchases, "mbg_nbd": purchases, "gamma_gamma": money}[family]()
     print("};")

@@ -1,14 +1,16 @@
 #!/usr/bin/python3
-"""Maxima of the likelihoods of two small tables, to 25 digits: the truth of test/sql/fit_test.sql.
+"""Maxima of the likelihoods of two small tables, to 25 digits: the truth of test/sql/fit_test.sql and
+test/unit/fit_test.c.
 
 usage: small_tables.py
 
 The log-likelihoods are written down as in the papers (Fader, Hardie & Lee 2005, Marketing Science 24(2),
-eq. 6; Fader & Hardie 2013, "The Gamma-Gamma model", eq. 1a), differentiated numerically by mpmath in the
+eq. 6; Batislam, Denizel & Filiztekin 2007; Fader & Hardie 2005, "A note on deriving the Pareto/NBD model",
+eq. 21-22 for both orders of alpha and beta; Fader & Hardie 2013, "The Gamma-Gamma model", eq. 1a), differentiated numerically by mpmath in the
 logarithms of the parameters, and solved by Newton; standard errors are the roots of the diagonal of the
 inverse of the negative Hessian on the natural scale.
 """
-from mpmath import exp, findroot, inverse, log, loggamma, matrix, mp, mpf, nstr, diff, sqrt
+from mpmath import exp, findroot, hyp2f1, inverse, log, loggamma, matrix, mp, mpf, nstr, diff, sqrt
 
 mp.dps = 40
 
@@ -36,6 +38,29 @@ def bg_nbd(r, alpha, a, b):
         gone = a / (b + x - 1) * (alpha + mpf(t_x)) ** -(r + x) if x > 0 else 0
         total += weight * (loggamma(r + x) - loggamma(r) + r * log(alpha) + log_beta(a, b + x) - log_beta(a, b)
                            + log(alive + gone))
+    return total
+
+
+def mbg_nbd(r, alpha, a, b):
+    total = mpf(0)
+    for x, t_x, age, weight in PURCHASES:
+        total += weight * (loggamma(r + x) - loggamma(r) + r * log(alpha) + log_beta(a, b + x + 1) - log_beta(a, b)
+                           + log((alpha + mpf(age)) ** -(r + x) + a / (b + x) * (alpha + mpf(t_x)) ** -(r + x)))
+    return total
+
+
+def pareto_nbd(r, alpha, s, beta):
+    def primitive(x, y):
+        c = r + s + x
+        if alpha >= beta:
+            return hyp2f1(c, s + 1, c + 1, (alpha - beta) / (alpha + y)) / (alpha + y) ** c
+        return hyp2f1(c, r + x, c + 1, (beta - alpha) / (beta + y)) / (beta + y) ** c
+
+    total = mpf(0)
+    for x, t_x, age, weight in PURCHASES:
+        alive = (alpha + mpf(age)) ** -(r + x) * (beta + mpf(age)) ** -s
+        left = s / (r + s + x) * (primitive(x, mpf(t_x)) - primitive(x, mpf(age)))
+        total += weight * (loggamma(r + x) - loggamma(r) + r * log(alpha) + s * log(beta) + log(alive + left))
     return total
 
 
@@ -72,4 +97,6 @@ def maximum(name, function, start):
 
 
 maximum("bg/nbd", bg_nbd, ("0.3", "8", "1", "3"))
+maximum("mbg/nbd", mbg_nbd, ("0.42", "16", "0.45", "1.7"))
+maximum("pareto/nbd", pareto_nbd, ("0.4", "19", "1.7", "200"))
 maximum("gamma-gamma", gamma_gamma, ("3", "4", "30"))
