@@ -44,13 +44,13 @@ CREATE FUNCTION cvm.export_model(model cvm.model, style text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
 DECLARE
     wanted text := cvm.check_style(style);
-    family text := cvm.family(model);
+    own_family text := cvm.family(model);
     names record;
 BEGIN
-    SELECT n.* INTO names FROM cvm.exchange_names() n WHERE n.style = wanted AND n.family = export_model.family;
+    SELECT n.* INTO names FROM cvm.exchange_names() n WHERE n.style = wanted AND n.family = own_family;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-            MESSAGE = format('%s has no %s', style, family),
+            MESSAGE = format('%s has no %s', style, own_family),
             HINT = format('It has: %s.', (SELECT string_agg(n.family, ', ' ORDER BY n.family) FROM cvm.exchange_names() n WHERE n.style = wanted));
     END IF;
     RETURN jsonb_build_object('model', names.model)
@@ -67,10 +67,18 @@ DECLARE
     given jsonb;
     names record;
     wrong text;
+    largest CONSTANT numeric := 1.7e308;
 BEGIN
     IF jsonb_typeof(parameters) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'parameters must be a JSON object', HINT = 'Such as {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}.';
+    END IF;
+    SELECT e.key INTO wrong FROM jsonb_each(parameters) AS e
+    WHERE jsonb_typeof(e.value) = 'number'
+      AND abs(e.value::numeric) > CASE WHEN wanted = 'clvtools' AND e.key ~ '^log\.' THEN ln(largest) ELSE largest END LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'numeric_value_out_of_range',
+            MESSAGE = format('parameter %s is out of range', wrong), DETAIL = 'Every parameter must be positive and finite.';
     END IF;
     -- what CLVTools climbs
     SELECT jsonb_object_agg(CASE WHEN wanted = 'clvtools' THEN regexp_replace(e.key, '^log\.', '') ELSE e.key END,

@@ -97,16 +97,16 @@ BEGIN
             MESSAGE = format('a specification has no "%s"', unknown),
             HINT = 'Known: family, spend_family, period, time_unit, time_zone.';
     END IF;
-    merged := (options - 'families') || (given - 'family' - 'spend_family')
-        || jsonb_build_object('families', jsonb_build_array(
-               coalesce(given ->> 'family', cvm.option_family(options, 'purchases', 'bg/nbd')),
-               coalesce(given ->> 'spend_family', cvm.option_family(options, 'spend', 'gamma-gamma'))));
-    PERFORM cvm.check_options(merged);
     IF given ->> 'family' IS NOT NULL AND NOT EXISTS (SELECT FROM cvm.families f WHERE f.family = given ->> 'family' AND f.kind = 'purchases') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('"%s" is not a family of purchase models', given ->> 'family'),
             HINT = 'See the view cvm.families.';
     END IF;
+    merged := (options - 'families') || (given - 'family' - 'spend_family')
+        || jsonb_build_object('families', jsonb_build_array(
+               coalesce(given ->> 'family', cvm.option_family(options, 'purchases', 'bg/nbd')),
+               coalesce(given ->> 'spend_family', cvm.option_family(options, 'spend', 'gamma-gamma'))));
+    PERFORM cvm.check_options(merged);
     RETURN cvm.option_specification(merged);
 END $$;
 COMMENT ON FUNCTION cvm.complete_specification(jsonb, jsonb) IS 'A specification with what it leaves out taken from the options; 22023 if it is not one.';

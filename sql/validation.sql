@@ -214,6 +214,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     enough CONSTANT bigint := 100;
     as_good CONSTANT float8 := 1.01;
+    as_biased CONSTANT float8 := 0.1;
     options jsonb := (cvm.own_portfolio(portfolio)).options;
     winner cvm.validation;
     live cvm.validation;
@@ -224,10 +225,15 @@ BEGIN
                       THEN coalesce(v.rmse < (SELECT min(b.rmse) FROM cvm.validation b
                                               WHERE b.validation_id = v.validation_id AND b.kind = 'baseline'), false) END
     WHERE v.validation_id = judge_validation.validation_id;
-    SELECT v.* INTO winner FROM cvm.validation v
-    WHERE v.validation_id = judge_validation.validation_id AND v.passed
-      AND v.rmse <= as_good * (SELECT min(o.rmse) FROM cvm.validation o WHERE o.validation_id = v.validation_id AND o.passed)
-    ORDER BY abs(v.bias_percent) NULLS LAST, v.was_live DESC, v.position LIMIT 1;
+    WITH good AS (
+        SELECT v.position, v.was_live, v.rmse, abs(v.bias_percent) AS bias FROM cvm.validation v
+        WHERE v.validation_id = judge_validation.validation_id AND v.passed
+          AND v.rmse <= as_good * (SELECT min(o.rmse) FROM cvm.validation o WHERE o.validation_id = v.validation_id AND o.passed)
+    )
+    SELECT v.* INTO winner FROM good g
+    JOIN cvm.validation v ON v.validation_id = judge_validation.validation_id AND v.position = g.position
+    WHERE g.bias <= as_biased + (SELECT min(h.bias) FROM good h)
+    ORDER BY v.was_live DESC, round(v.rmse::numeric, 6), v.position LIMIT 1;
     SELECT v.* INTO live FROM cvm.validation v WHERE v.validation_id = judge_validation.validation_id AND v.was_live;
 
     UPDATE cvm.validation v
@@ -261,7 +267,7 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION cvm.judge_validation(bigint, text) IS
-'The gate: a specification passes if its root mean squared error of purchases in the holdout is below that of both naive baselines. Of those that pass, the ones within 1 % of the lowest error count as equally good, and the one of them with the least total bias wins, the live one first among equals. A winner that is not live is promoted: the next recompute fits it. With fewer than 100 customers nothing is decided. Sends NOTIFY cvm with {"portfolio", "validation_id", "promoted"}, which it returns.';
+'The gate: a specification passes if its root mean squared error of purchases in the holdout is below that of both naive baselines. Of those that pass, the ones within 1 % of the lowest error count as equally good, and of them the one with the least total bias wins; within 0.1 points of bias the live one stays, or the one with the lower error wins. A winner that is not live is promoted: the next recompute fits it. With fewer than 100 customers nothing is decided. Sends NOTIFY cvm with {"portfolio", "validation_id", "promoted"}, which it returns.';
 
 CREATE FUNCTION cvm.is_validated(portfolio text, specification jsonb) RETURNS boolean
 LANGUAGE sql STABLE

@@ -40,7 +40,7 @@
 typedef struct Reading
 {
 	RecomputePlan *plan;
-	Population	population;
+	Population *population;
 } Reading;
 
 typedef struct Candidate
@@ -85,7 +85,7 @@ typedef struct Validation
 	int			n_candidates;
 	int			step;			/* candidate whose turn it is */
 	int			holdout_periods;
-	Population	outcome;		/* up to as_of; empty once compared */
+	Population *outcome;		/* up to as_of; its customers are freed once compared */
 	FmgrInfo	hash_key;
 	FmgrInfo	equal_keys;
 	Case	   *cases;
@@ -133,6 +133,7 @@ reading_of(Validation *v, RecomputePlan *plan)
 	old = MemoryContextSwitchTo(v->context);
 	reading = palloc0(sizeof(Reading));
 	reading->plan = plan;
+	reading->population = palloc0(sizeof(Population));
 	v->readings = v->readings ? repalloc(v->readings, sizeof(Reading *) * (v->n_readings + 1)) : palloc(sizeof(Reading *));
 	v->readings[v->n_readings++] = reading;
 	MemoryContextSwitchTo(old);
@@ -209,13 +210,13 @@ load_plan(Validation *v)
 static uint32
 hash_of(Validation *v, Datum key)
 {
-	return DatumGetUInt32(FunctionCall1Coll(&v->hash_key, v->readings[0]->population.key.collation, key));
+	return DatumGetUInt32(FunctionCall1Coll(&v->hash_key, v->readings[0]->population->key.collation, key));
 }
 
 static Case *
 find_case(Validation *v, Datum key)
 {
-	Oid			collation = v->readings[0]->population.key.collation;
+	Oid			collation = v->readings[0]->population->key.collation;
 	uint32		hash = hash_of(v, key);
 
 	for (uint32 slot = hash & v->mask; v->slots[slot]; slot = (slot + 1) & v->mask)
@@ -231,7 +232,7 @@ find_case(Validation *v, Datum key)
 static void
 add_case(Validation *v, const CustomerRecord *record)
 {
-	const Population *population = &v->readings[0]->population;
+	const Population *population = v->readings[0]->population;
 	Case	   *added = &v->cases[v->n_cases];
 	uint32		slot;
 	cvm_row		row;
@@ -251,7 +252,7 @@ add_case(Validation *v, const CustomerRecord *record)
 static void
 make_cases(Validation *v)
 {
-	const Population *population = &v->readings[0]->population;
+	const Population *population = v->readings[0]->population;
 	MemoryContext old = MemoryContextSwitchTo(v->context);
 	TypeCacheEntry *type = lookup_type_cache(population->key.type, TYPECACHE_HASH_PROC_FINFO | TYPECACHE_EQ_OPR_FINFO);
 	char	   *record;
@@ -281,15 +282,15 @@ compare_outcome(Validation *v)
 	char	   *record;
 	Size		size;
 
-	cvm_spool_rewind(v->outcome.customers);
-	while ((record = cvm_spool_next(v->outcome.customers, &size)) != NULL)
+	cvm_spool_rewind(v->outcome->customers);
+	while ((record = cvm_spool_next(v->outcome->customers, &size)) != NULL)
 	{
 		const CustomerRecord *customer = (const CustomerRecord *) record;
 		Case	   *known;
 
 		CHECK_FOR_INTERRUPTS();
 		if (customer->history.repeat_periods < 0 ||
-			(known = find_case(v, cvm_record_key(&v->outcome, customer))) == NULL)
+			(known = find_case(v, cvm_record_key(v->outcome, customer))) == NULL)
 			continue;
 		known->purchases = customer->history.repeat_periods - known->x;
 		known->spend = cvm_history_total(&customer->history) - known->money;
@@ -301,15 +302,15 @@ compare_outcome(Validation *v)
 				 errmsg("portfolio \"%s\" has no purchase in the holdout", v->plan->portfolio),
 				 errdetail("None of the " INT64_FORMAT " customers of the calibration window has bought between %s and as_of; the feed has " INT64_FORMAT " rows up to as_of, " INT64_FORMAT " of them in the calibration window.",
 						   v->n_cases, timestamptz_to_str(v->plan->as_of),
-						   v->outcome.purchases_read - v->outcome.after_as_of,
-						   v->readings[0]->population.purchases_read - v->readings[0]->population.after_as_of),
+						   v->outcome->purchases_read - v->outcome->after_as_of,
+						   v->readings[0]->population->purchases_read - v->readings[0]->population->after_as_of),
 				 errhint("Name an as_of at which the data ends; without it, it is now.")));
 }
 
 static void
 check_calibration(const Validation *v)
 {
-	const Population *population = &v->readings[0]->population;
+	const Population *population = v->readings[0]->population;
 
 	if (population->n_repeaters > 0)
 		return;
@@ -327,17 +328,17 @@ step_read(Validation *v)
 	RecomputePlan *outcome;
 
 	load_plan(v);
-	cvm_summarise(v->plan, 0, v->context, &v->readings[0]->population);
+	cvm_summarise(v->plan, 0, v->context, v->readings[0]->population);
 	check_calibration(v);
 	make_cases(v);
 	outcome = plan_of(v, v->plan->specification, v->as_of);
 	v->holdout_periods = outcome->as_of_period - v->plan->as_of_period;
-	cvm_summarise(outcome, 0, v->context, &v->outcome);
+	cvm_summarise(outcome, 0, v->context, v->outcome);
 	compare_outcome(v);
-	cvm_spool_free(v->outcome.customers);
-	v->outcome.customers = NULL;
+	cvm_spool_free(v->outcome->customers);
+	v->outcome->customers = NULL;
 	for (int i = 1; i < v->n_readings; i++)
-		cvm_summarise(v->readings[i]->plan, 0, v->context, &v->readings[i]->population);
+		cvm_summarise(v->readings[i]->plan, 0, v->context, v->readings[i]->population);
 }
 
 /* ---------- fit and predict ---------- */
@@ -406,7 +407,7 @@ static void
 predict(Validation *v, Candidate *candidate, const double *theta, const double *spend_theta)
 {
 	const cvm_family *family = candidate->plan->purchase_family;
-	Population *population = &candidate->reading->population;
+	Population *population = candidate->reading->population;
 	double		t = holdout_units(v, candidate->plan);
 	Size		bytes = sizeof(double) * v->n_cases;
 	char	   *record;
@@ -455,7 +456,7 @@ step_fit(Validation *v)
 	cvm_fit_result fit;
 	cvm_fit_result spend_fit;
 
-	cvm_fill_tables(candidate->plan, &candidate->reading->population, &env, &purchases, &spend, &left_out);
+	cvm_fill_tables(candidate->plan, candidate->reading->population, &env, &purchases, &spend, &left_out);
 	if (fit_purchases(candidate, purchases, &env, &fit))
 	{
 		bool		has_spend = fit_spend(candidate, spend, &env, &spend_fit);
@@ -654,11 +655,11 @@ run_steps(Validation *v)
 static void
 free_spools(Validation *v)
 {
-	if (v->outcome.customers)
-		cvm_spool_free(v->outcome.customers);
+	if (v->outcome->customers)
+		cvm_spool_free(v->outcome->customers);
 	for (int i = 0; i < v->n_readings; i++)
-		if (v->readings[i]->population.customers)
-			cvm_spool_free(v->readings[i]->population.customers);
+		if (v->readings[i]->population->customers)
+			cvm_spool_free(v->readings[i]->population->customers);
 }
 
 static Validation *
@@ -672,6 +673,7 @@ new_validation(FunctionCallInfo fcinfo, bool atomic)
 	v->context = context;
 	v->atomic = atomic;
 	v->plan = palloc0(sizeof(RecomputePlan));
+	v->outcome = palloc0(sizeof(Population));
 	v->plan->portfolio = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	v->holdout = DatumGetIntervalP(datumCopy(PG_GETARG_DATUM(1), false, sizeof(Interval)));
 	v->as_of = PG_ARGISNULL(2) ? GetCurrentTransactionStartTimestamp() : PG_GETARG_TIMESTAMPTZ(2);
