@@ -34,7 +34,9 @@ EXTRA_CLEAN = sql/cvm--$(EXTVERSION).sql
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-ifneq ($(wildcard $(PGXS)),)
+# A client package may bring pg_config and pgxs.mk without the server's headers.
+SERVER_HEADER := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h
+ifneq ($(and $(wildcard $(PGXS)),$(wildcard $(SERVER_HEADER))),)
 include $(PGXS)
 else
 all install installcheck clean:
@@ -63,7 +65,7 @@ soak:
 bench:
 	@bench/run
 
-# DATA=file.csv [CUSTOMER= AT= AMOUNT= AS_OF=]: one's own purchases
+# DATA=file.csv [CUSTOMER= AT= AMOUNT= DATES=dmy|mdy AS_OF=]: one's own purchases
 demo:
 	@demo/run
 
