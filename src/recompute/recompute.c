@@ -414,23 +414,24 @@ step_publish(Run *run)
 	cvm_mark_live(run->plan, run->fit);
 }
 
-/*
- * REFRESH ... CONCURRENTLY makes a temporary table, which a restricted operation
- * may not; it restricts the view's query itself.
- */
 static void
-step_refresh(Run *run)
+step_succeed(Run *run)
 {
 	Oid			types[1] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(run->run_id)};
 
-	cvm_refresh_views(run->plan);
 	cvm_spi(SPI_OK_UPDATE,
-			"UPDATE cvm.run SET status = 'succeeded', phase = 'publish', finished_at = pg_catalog.clock_timestamp() WHERE run_id = $1",
+			"UPDATE cvm.run SET status = 'succeeded', phase = 'publish', finished_at = pg_catalog.clock_timestamp()"
+			" WHERE run_id OPERATOR(pg_catalog.=) $1",
 			1, types, values, NULL);
 }
 
-/* Publishing and refreshing are one transaction with two security contexts. */
+/*
+ * Publishing and refreshing are one transaction.  REFRESH ... CONCURRENTLY makes
+ * a temporary table, which a restricted operation may not; it restricts the
+ * view's query itself, so the restriction is lifted around it alone.  What the
+ * owner's triggers have deferred runs before, and the search path is ours again.
+ */
 static void
 step_publish_all(Run *run)
 {
@@ -439,9 +440,13 @@ step_publish_all(Run *run)
 
 	step_publish(run);
 	CommandCounterIncrement();
+	step_succeed(run);
+	cvm_spi(SPI_OK_UTILITY, "SET CONSTRAINTS ALL IMMEDIATE", 0, NULL, NULL, NULL);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(user, (context & ~SECURITY_RESTRICTED_OPERATION) | SECURITY_LOCAL_USERID_CHANGE);
-	step_refresh(run);
+	cvm_refresh_views(run->plan);
 	SetUserIdAndSecContext(user, context);
 }
 

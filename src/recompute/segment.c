@@ -122,6 +122,12 @@ read_rules(SegmentRules *rules, const RecomputePlan *plan, MemoryContext context
 		Rule	   *rule = &rules->rules[rules->n_rules++];
 		char	   *position = SPI_getvalue(tuple, SPI_tuptable->tupdesc, 1);
 
+		if (position == NULL || SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2) == NULL ||
+			SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("a segment rule has no position, segment or predicate"),
+					 errhint("Complete or delete it in %s.", cvm_quote(plan, "segment_rule"))));
 		rule->position = pg_strtoint32(position);
 		rule->segment = name_index(rules, SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2));
 		rule->predicate = pstrdup(SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3));
