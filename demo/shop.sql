@@ -70,5 +70,5 @@ FROM (
     FROM refunded WHERE refunded_at < current_date
 ) AS o;
 
-CREATE TABLE demo.source AS SELECT NULL::timestamptz AS as_of, 'Europe/Berlin' AS time_zone, 0::bigint AS left_out;
+CREATE TABLE demo.source AS SELECT NULL::timestamptz AS as_of, ''::text AS why, 'Europe/Berlin' AS time_zone, 0::bigint AS left_out, NULL::text AS dates;
 ANALYZE public.orders;

@@ -18,10 +18,15 @@ SELECT customer_id, segment, orders, round(realised_value, 2) AS realised, round
        round(expected_purchases::numeric, 1) AS "purchases in a year", next_purchase_on
 FROM cvm_shop.customer_value ORDER BY residual_value DESC NULLS LAST, customer_id LIMIT 10;
 
-\echo The segments:
-SELECT segment, customers, round(residual_value::numeric) AS residual, round(p_alive::numeric, 3) AS p_alive,
-       round(mean_spend::numeric, 2) AS mean_spend, round(100 * equity_share::numeric, 1) AS "% of equity"
-FROM cvm_shop.segment_summary ORDER BY residual_value DESC NULLS LAST, segment;
+\echo The segments (p_alive, churn_risk: means; churn_risk: no purchase within a year):
+SELECT s.segment, s.customers, round(s.residual_value::numeric) AS residual, round(s.p_alive::numeric, 3) AS p_alive,
+       round(c.churn_risk::numeric, 3) AS churn_risk, round(s.mean_spend::numeric, 2) AS mean_spend,
+       round(100 * s.equity_share::numeric, 1) AS "% of equity"
+FROM cvm_shop.segment_summary AS s
+LEFT JOIN (SELECT segment, avg(churn_risk) AS churn_risk FROM cvm_shop.customer_value GROUP BY segment) AS c USING (segment)
+ORDER BY s.residual_value DESC NULLS LAST, s.segment;
+\echo BG/NBD lets nobody leave before a second purchase, so one-time buyers have p_alive 1: read churn_risk.
+\echo
 
 \echo Customer equity:
 SELECT e.as_of::timestamp(0) AS "as of", e.customers, round(e.expected_active::numeric) AS alive, round(e.realised_value) AS realised,
