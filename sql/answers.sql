@@ -1,4 +1,4 @@
--- answers: distributions of survey answers, their scores and what those are worth (src/types/answers.c, satisfaction.c)
+-- answers: distributions of survey answers, their scores and what those are worth (src/types/answers.c, answers_aggregate.c, satisfaction.c)
 
 CREATE TYPE cvm.answers;
 
