@@ -299,7 +299,7 @@ COMMENT ON FUNCTION cvm.standard_error(cvm.answers, boolean) IS 'Standard error 
 CREATE FUNCTION cvm.score_interval(answers cvm.answers, confidence float8 DEFAULT 0.95, method text DEFAULT 'auto', OUT low float8, OUT high float8) RETURNS record
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_interval';
 COMMENT ON FUNCTION cvm.score_interval(cvm.answers, float8, text) IS
-'Confidence interval of cvm.score, within what the score can be. Methods: wald (score -+ z standard errors); for nps adjusted, with 3/4 promoters, 3/2 passives and 3/4 detractors added (Rocks 2016); for a share wilson (1927), wilson-corrected for continuity (Newcombe 1998, method 4), adjusted (Agresti & Coull 1998); for a mean t (Student 1908). auto is adjusted, wilson and t: with few or unanimous answers wald is far too short. NULL without answers, and of one answer for wald and t. 22023 for a confidence outside (0, 1) or a method the measure does not have.';
+'Confidence interval of cvm.score, within what the score can be. Methods: wald (score -+ z standard errors); for nps adjusted, with 3/4 promoters, 3/2 passives and 3/4 detractors added (Rocks 2016); for a share wilson (1927), wilson-corrected for continuity (Newcombe 1998, method 4), adjusted (Agresti & Coull 1998); for a mean t (Student 1908). adjusted is widened to hold the score itself. auto is adjusted, wilson and t: with few or unanimous answers wald is far too short. NULL without answers, and of one answer for wald and t. 22023 for a confidence outside (0, 1) or a method the measure does not have.';
 
 CREATE FUNCTION cvm.difference(
     a cvm.answers, b cvm.answers, confidence float8 DEFAULT 0.95, method text DEFAULT 'auto',

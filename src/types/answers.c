@@ -380,7 +380,7 @@ cvm_answers_in(PG_FUNCTION_ARGS)
 	if (!isnan(printed) && !(fabs(printed - score) <= 1e-5 * fabs(score) + 1e-12))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the answers do not make a %s of %g", cvm_measure_text(&scale), printed),
+				 errmsg("the answers do not make %s %g", cvm_measure_text(&scale), printed),
 				 isnan(score) ? errdetail("There are none.") : errdetail("They make %.6g.", score),
 				 errhint("Leave the number out: it follows from the answers.")));
 	PG_RETURN_POINTER(answers);
@@ -444,7 +444,7 @@ cvm_answers_recv(PG_FUNCTION_ARGS)
 	if (scale.measure > MEASURE_TOP || (scale.measure != MEASURE_TOP && scale.boxes != 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("a binary value of type answers has an unknown measure %d", (int) scale.measure)));
+				 errmsg("a binary value of type answers has an unknown measure %d with %d boxes", (int) scale.measure, scale.boxes)));
 	cvm_check_scale(&scale);
 	answers = cvm_new_answers(&scale);
 	points = cvm_answers_points(answers);

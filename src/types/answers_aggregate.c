@@ -46,7 +46,8 @@ end_argument(FunctionCallInfo fcinfo, int n, const char *name)
 	if (!(fabs(value) <= 1e9) || value != rint(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s %.15g of a rating scale is not a whole number within a thousand million", name, value)));
+				 errmsg("%s %.15g of a rating scale is outside its domain", name, value),
+				 errdetail("It must be a whole number between -1000000000 and 1000000000.")));
 	return (int32) value;
 }
 
@@ -270,7 +271,9 @@ cvm_answers_remove(PG_FUNCTION_ARGS)
 	Answers    *state = state_argument(fcinfo);
 
 	if (state == NULL)
-		elog(ERROR, "no answers to remove one from");
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("there are no answers to remove one from")));
 	if (!PG_ARGISNULL(1))
 	{
 		int			i = cell_of(state, PG_GETARG_FLOAT8(1));

@@ -48,8 +48,8 @@ method_argument(FunctionCallInfo fcinfo, int n, const Answers *answers)
 			return methods[i].method == METHOD_AUTO ? automatic[answers->measure] : methods[i].method;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("there is no interval \"%s\" of a %s", name, cvm_measure_text(&scale)),
-			 errhint("There are: %s.", method_names[answers->measure])));
+			 errmsg("unknown interval method \"%s\" for the measure %s", name, cvm_measure_text(&scale)),
+			 errhint("Known methods: %s.", method_names[answers->measure])));
 }
 
 static double
@@ -141,6 +141,8 @@ interval(Answers *answers, const AnswersMoments *m, double confidence, IntervalM
 			return true;
 		case METHOD_ADJUSTED:
 			*range = answers->measure == MEASURE_NPS ? adjusted_nps(answers, m, z) : adjusted_share(m, z);
+			/* what is added may pull all of it past the score of a few unanimous answers */
+			*range = (Range) {fmin(range->low, m->score), fmax(range->high, m->score)};
 			return true;
 		case METHOD_T:
 			if (!(m->effective > 1))
