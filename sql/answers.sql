@@ -94,8 +94,8 @@ CREATE FUNCTION cvm.answers_remove(state cvm.answers, score float8) RETURNS cvm.
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_remove';
 COMMENT ON FUNCTION cvm.answers_remove(cvm.answers, float8) IS 'Inverse transition function of the aggregates of answers, for moving frames.';
 CREATE AGGREGATE cvm.nps(score float8) (
-    SFUNC = cvm.nps_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
-    MSFUNC = cvm.nps_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
+    SFUNC = cvm.nps_accum, STYPE = cvm.answers, SSPACE = 128, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
+    MSFUNC = cvm.nps_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MSSPACE = 128, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.nps(float8) IS
 'Net promoter score (Reichheld 2003): 100 x (promoters - detractors) / answers, -100 to 100, from answers of 0 to 10; promoters answer 9 or 10, passives 7 or 8, detractors 0 to 6. NULLs are left out, fractional answers and those off the scale are errors (22003). NULL without answers. Parallel, with GROUP BY, FILTER and OVER, moving frames included. The result is a cvm.answers, not a number, so that it knows how many answers it is from and adds up: cvm.score(...) or ::float8 is the number, cvm.score_interval its interval, cvm.difference compares two.';
@@ -104,8 +104,8 @@ CREATE FUNCTION cvm.csat_accum(state cvm.answers, score float8) RETURNS cvm.answ
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_csat_accum';
 COMMENT ON FUNCTION cvm.csat_accum(cvm.answers, float8) IS 'Transition function of the aggregate cvm.csat.';
 CREATE AGGREGATE cvm.csat(score float8) (
-    SFUNC = cvm.csat_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
-    MSFUNC = cvm.csat_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
+    SFUNC = cvm.csat_accum, STYPE = cvm.answers, SSPACE = 128, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
+    MSFUNC = cvm.csat_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MSSPACE = 128, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.csat(float8) IS
 'Customer satisfaction: share of the two best answers (satisfied, very satisfied) on a scale of 1 to 5, 0 to 1. Often confused with the mean answer, which cvm.mean gives. NULLs are left out, fractional answers and those off the scale are errors (22003). NULL without answers. Parallel, with GROUP BY, FILTER and OVER, moving frames included. The result is a cvm.answers, not a number, so that it knows how many answers it is from and adds up: cvm.score(...) or ::float8 is the number, cvm.score_interval its interval, cvm.difference compares two.';
@@ -117,8 +117,8 @@ CREATE FUNCTION cvm.answers_remove(state cvm.answers, score float8, lowest float
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_remove';
 COMMENT ON FUNCTION cvm.answers_remove(cvm.answers, float8, float8, float8) IS 'Inverse transition function of the aggregates of answers, for moving frames.';
 CREATE AGGREGATE cvm.csat(score float8, lowest float8, highest float8) (
-    SFUNC = cvm.csat_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
-    MSFUNC = cvm.csat_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
+    SFUNC = cvm.csat_accum, STYPE = cvm.answers, SSPACE = 128, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
+    MSFUNC = cvm.csat_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MSSPACE = 128, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.csat(float8, float8, float8) IS
 'Customer satisfaction: share of the two best answers on a scale of lowest to highest with the high end good, 0 to 1; cvm.top_box(answers, k) is that of the k best. 22023 for a scale of fewer than three answers, and if it changes within a group. NULLs are left out, fractional answers and those off the scale are errors (22003). NULL without answers. Parallel, with GROUP BY, FILTER and OVER, moving frames included. The result is a cvm.answers, not a number, so that it knows how many answers it is from and adds up: cvm.score(...) or ::float8 is the number, cvm.score_interval its interval, cvm.difference compares two.';
@@ -130,8 +130,8 @@ CREATE FUNCTION cvm.answers_remove(state cvm.answers, score float8, direction te
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_remove';
 COMMENT ON FUNCTION cvm.answers_remove(cvm.answers, float8, text) IS 'Inverse transition function of the aggregates of answers, for moving frames.';
 CREATE AGGREGATE cvm.ces(score float8, direction text) (
-    SFUNC = cvm.ces_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
-    MSFUNC = cvm.ces_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
+    SFUNC = cvm.ces_accum, STYPE = cvm.answers, SSPACE = 128, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
+    MSFUNC = cvm.ces_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MSSPACE = 128, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.ces(float8, text) IS
 'Customer effort score: mean answer. The direction says which end is good, and the published questions scale follows from it: low is effort, 1 to 5 (Dixon, Freeman & Toman 2010), high is ease, agreement with "made it easy", 1 to 7 (CEB 2013). Means of the two do not compare. 22023 for an unknown direction. NULLs are left out, fractional answers and those off the scale are errors (22003). NULL without answers. Parallel, with GROUP BY, FILTER and OVER, moving frames included. The result is a cvm.answers, not a number, so that it knows how many answers it is from and adds up: cvm.score(...) or ::float8 is the number, cvm.score_interval its interval, cvm.difference compares two.';
@@ -143,8 +143,8 @@ CREATE FUNCTION cvm.answers_remove(state cvm.answers, score float8, direction te
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_remove';
 COMMENT ON FUNCTION cvm.answers_remove(cvm.answers, float8, text, float8, float8) IS 'Inverse transition function of the aggregates of answers, for moving frames.';
 CREATE AGGREGATE cvm.ces(score float8, direction text, lowest float8, highest float8) (
-    SFUNC = cvm.ces_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
-    MSFUNC = cvm.ces_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
+    SFUNC = cvm.ces_accum, STYPE = cvm.answers, SSPACE = 128, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
+    MSFUNC = cvm.ces_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MSSPACE = 128, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.ces(float8, text, float8, float8) IS
 'Customer effort score: mean answer on a scale of lowest to highest, whose good end the direction says (low: effort, high: ease). 22023 for an unknown direction or a scale that is none, and if they change within a group. NULLs are left out, fractional answers and those off the scale are errors (22003). NULL without answers. Parallel, with GROUP BY, FILTER and OVER, moving frames included. The result is a cvm.answers, not a number, so that it knows how many answers it is from and adds up: cvm.score(...) or ::float8 is the number, cvm.score_interval its interval, cvm.difference compares two.';
@@ -156,8 +156,8 @@ CREATE FUNCTION cvm.answers_remove(state cvm.answers, score float8, lowest float
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_remove';
 COMMENT ON FUNCTION cvm.answers_remove(cvm.answers, float8, float8, float8, text) IS 'Inverse transition function of the aggregates of answers, for moving frames.';
 CREATE AGGREGATE cvm.answers(score float8, lowest float8, highest float8, direction text) (
-    SFUNC = cvm.answers_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
-    MSFUNC = cvm.answers_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
+    SFUNC = cvm.answers_accum, STYPE = cvm.answers, SSPACE = 128, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add,
+    MSFUNC = cvm.answers_accum, MINVFUNC = cvm.answers_remove, MSTYPE = cvm.answers, MSSPACE = 128, MFINALFUNC = cvm.answers_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.answers(float8, float8, float8, text) IS
 'Answers on any scale of whole numbers, lowest to highest (at most 1001), with the end that is good, high or low; summed up by their mean until cvm.with_measure says otherwise. 22023 for an unknown direction or a scale that is none, and if they change within a group. NULLs are left out, fractional answers and those off the scale are errors (22003). NULL without answers. Parallel, with GROUP BY, FILTER and OVER, moving frames included. The result is a cvm.answers, not a number, so that it knows how many answers it is from and adds up: cvm.score(...) or ::float8 is the number, cvm.score_interval its interval, cvm.difference compares two.';
@@ -168,7 +168,7 @@ CREATE FUNCTION cvm.weighted_nps_accum(state cvm.answers, score float8, weight f
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_weighted_nps_accum';
 COMMENT ON FUNCTION cvm.weighted_nps_accum(cvm.answers, float8, float8) IS 'Transition function of the aggregate cvm.weighted_nps.';
 CREATE AGGREGATE cvm.weighted_nps(score float8, weight float8) (
-    SFUNC = cvm.weighted_nps_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
+    SFUNC = cvm.weighted_nps_accum, STYPE = cvm.answers, SSPACE = 320, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.weighted_nps(float8, float8) IS
 'Net promoter score of what the answers weigh, for example of revenue instead of customers: 100 x (weight of promoters - weight of detractors) / weight of all, -100 to 100. The weight is positive, for example the customer''s value or how many customers an answer stands for; 0 and below is an error (22003). Rows with a NULL answer or weight are left out. Errors are those of a sample of (sum of weights)^2 / sum of squared weights answers (Kish 1965). The last digit may depend on the order of rows. Otherwise as cvm.nps.';
@@ -177,7 +177,7 @@ CREATE FUNCTION cvm.weighted_csat_accum(state cvm.answers, score float8, weight 
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_weighted_csat_accum';
 COMMENT ON FUNCTION cvm.weighted_csat_accum(cvm.answers, float8, float8) IS 'Transition function of the aggregate cvm.weighted_csat.';
 CREATE AGGREGATE cvm.weighted_csat(score float8, weight float8) (
-    SFUNC = cvm.weighted_csat_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
+    SFUNC = cvm.weighted_csat_accum, STYPE = cvm.answers, SSPACE = 320, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.weighted_csat(float8, float8) IS
 'Customer satisfaction of what the answers weigh: weight of the two best answers / weight of all, 0 to 1. The weight is positive, for example the customer''s value or how many customers an answer stands for; 0 and below is an error (22003). Rows with a NULL answer or weight are left out. Errors are those of a sample of (sum of weights)^2 / sum of squared weights answers (Kish 1965). The last digit may depend on the order of rows. Otherwise as cvm.csat.';
@@ -186,7 +186,7 @@ CREATE FUNCTION cvm.weighted_csat_accum(state cvm.answers, score float8, weight 
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_weighted_csat_accum';
 COMMENT ON FUNCTION cvm.weighted_csat_accum(cvm.answers, float8, float8, float8, float8) IS 'Transition function of the aggregate cvm.weighted_csat.';
 CREATE AGGREGATE cvm.weighted_csat(score float8, weight float8, lowest float8, highest float8) (
-    SFUNC = cvm.weighted_csat_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
+    SFUNC = cvm.weighted_csat_accum, STYPE = cvm.answers, SSPACE = 320, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.weighted_csat(float8, float8, float8, float8) IS
 'Customer satisfaction of what the answers weigh: weight of the two best answers / weight of all, 0 to 1. The weight is positive, for example the customer''s value or how many customers an answer stands for; 0 and below is an error (22003). Rows with a NULL answer or weight are left out. Errors are those of a sample of (sum of weights)^2 / sum of squared weights answers (Kish 1965). The last digit may depend on the order of rows. Otherwise as cvm.csat.';
@@ -195,7 +195,7 @@ CREATE FUNCTION cvm.weighted_ces_accum(state cvm.answers, score float8, weight f
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_weighted_ces_accum';
 COMMENT ON FUNCTION cvm.weighted_ces_accum(cvm.answers, float8, float8, text) IS 'Transition function of the aggregate cvm.weighted_ces.';
 CREATE AGGREGATE cvm.weighted_ces(score float8, weight float8, direction text) (
-    SFUNC = cvm.weighted_ces_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
+    SFUNC = cvm.weighted_ces_accum, STYPE = cvm.answers, SSPACE = 320, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.weighted_ces(float8, float8, text) IS
 'Customer effort score of what the answers weigh: weighted mean. The weight is positive, for example the customer''s value or how many customers an answer stands for; 0 and below is an error (22003). Rows with a NULL answer or weight are left out. Errors are those of a sample of (sum of weights)^2 / sum of squared weights answers (Kish 1965). The last digit may depend on the order of rows. Otherwise as cvm.ces.';
@@ -204,7 +204,7 @@ CREATE FUNCTION cvm.weighted_ces_accum(state cvm.answers, score float8, weight f
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_weighted_ces_accum';
 COMMENT ON FUNCTION cvm.weighted_ces_accum(cvm.answers, float8, float8, text, float8, float8) IS 'Transition function of the aggregate cvm.weighted_ces.';
 CREATE AGGREGATE cvm.weighted_ces(score float8, weight float8, direction text, lowest float8, highest float8) (
-    SFUNC = cvm.weighted_ces_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
+    SFUNC = cvm.weighted_ces_accum, STYPE = cvm.answers, SSPACE = 320, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.weighted_ces(float8, float8, text, float8, float8) IS
 'Customer effort score of what the answers weigh: weighted mean. The weight is positive, for example the customer''s value or how many customers an answer stands for; 0 and below is an error (22003). Rows with a NULL answer or weight are left out. Errors are those of a sample of (sum of weights)^2 / sum of squared weights answers (Kish 1965). The last digit may depend on the order of rows. Otherwise as cvm.ces.';
@@ -213,7 +213,7 @@ CREATE FUNCTION cvm.weighted_answers_accum(state cvm.answers, score float8, weig
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_weighted_answers_accum';
 COMMENT ON FUNCTION cvm.weighted_answers_accum(cvm.answers, float8, float8, float8, float8, text) IS 'Transition function of the aggregate cvm.weighted_answers.';
 CREATE AGGREGATE cvm.weighted_answers(score float8, weight float8, lowest float8, highest float8, direction text) (
-    SFUNC = cvm.weighted_answers_accum, STYPE = cvm.answers, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
+    SFUNC = cvm.weighted_answers_accum, STYPE = cvm.answers, SSPACE = 320, FINALFUNC = cvm.answers_final, COMBINEFUNC = cvm.answers_add, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.weighted_answers(float8, float8, float8, float8, text) IS
 'Weighted answers on any scale. The weight is positive, for example the customer''s value or how many customers an answer stands for; 0 and below is an error (22003). Rows with a NULL answer or weight are left out. Errors are those of a sample of (sum of weights)^2 / sum of squared weights answers (Kish 1965). The last digit may depend on the order of rows. Otherwise as cvm.answers.';
