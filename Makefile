@@ -17,7 +17,7 @@ TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o
 	src/types/history_aggregate.o src/types/model_type.o src/types/rfm.o src/types/survival_curve.o src/types/survival.o
 ENGINE_OBJS = src/fit.o src/score.o src/recompute/recompute.o src/recompute/owner.o src/recompute/plan.o src/recompute/check.o \
 	src/recompute/spool.o src/recompute/ranks.o src/recompute/summarise.o src/recompute/population.o src/recompute/segment.o \
-	src/recompute/value.o src/recompute/publish.o src/recompute/registry.o src/recompute/drift.o src/recompute/validate.o
+	src/recompute/value.o src/recompute/names.o src/recompute/partition.o src/recompute/publish.o src/recompute/retire.o src/recompute/registry.o src/recompute/drift.o src/recompute/validate.o
 METRIC_OBJS = src/metric/formula.o src/metric/sample.o src/metric/tally.o
 WORKER_OBJS = src/worker/launcher.o src/worker/runner.o src/worker/job.o src/worker/shared.o
 OBJS = src/cvm.o $(MATH_OBJS) $(MODEL_OBJS) $(TYPE_OBJS) $(ENGINE_OBJS) $(METRIC_OBJS) $(WORKER_OBJS)

@@ -39,7 +39,7 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('SELECT count(*) AS customers, count(*) FILTER (WHERE cvm.repeat_periods(h) > 0) AS repeaters,
-                           count(*) FILTER (WHERE cvm.repeat_periods(h) IS NULL) AS money_only,
+                           count(*) FILTER (WHERE cvm.first_at(h) IS NULL) AS money_only,
                            count(*) FILTER (WHERE cvm.repeat_periods(h) > 0 AND cvm.mean_spend(h) > 0) AS spenders
                     FROM (SELECT cvm.purchase_history(f.%2$I, f.%3$I, $1, $2) AS h FROM %4$s AS f
                           WHERE f.%2$I <= now() GROUP BY f.%1$I) s',
