@@ -655,7 +655,8 @@ prior_query(const RecomputePlan *plan)
 static void
 check_output(const Summary *summary)
 {
-	Oid			score = get_relname_relid("score", get_namespace_oid(summary->plan->output_schema, false));
+	Oid			schema = get_namespace_oid(summary->plan->output_schema, true);
+	Oid			score = OidIsValid(schema) ? get_relname_relid("score", schema) : InvalidOid;
 	Relation	relation;
 
 	if (!OidIsValid(score) || get_rel_relkind(score) != RELKIND_PARTITIONED_TABLE)
