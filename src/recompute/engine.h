@@ -14,8 +14,8 @@
  * it ends.  Memory: cvm.recompute_memory for the feed's rows (spilled to
  * temporary files beyond it), half of that for the customer records (likewise),
  * and about 100 bytes a customer for cut points and distinct statistics.  Customers
- * are grouped in 256 parts, one of which at a time is in memory whole: one
- * customer's purchases must fit there (about 130 bytes each).
+ * are grouped in 256 parts, one of which at a time is in memory whole: so are all
+ * purchases of one customer (about 100 bytes each), whatever the setting.
  *
  * The output tables belong to the portfolio's owner, who may have altered them,
  * and whose triggers, rules and functions run while they are read and written:

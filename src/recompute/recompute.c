@@ -65,7 +65,8 @@ cvm_recompute_init(void)
 {
 	DefineCustomIntVariable("cvm.recompute_memory",
 							"Memory a recompute may use for the rows of a feed before it spills to temporary files.",
-							"About 100 bytes a customer come on top, and about 130 bytes a row of the 256th of the customers at hand, who must fit in memory: no customer is divided.",
+							"About 100 bytes a customer come on top. Customers are grouped in 256 parts, one at a time, and none is divided: "
+							"one with millions of purchases takes about 100 bytes for each, whatever the setting.",
 							&cvm_recompute_memory_mb, 512, 16, MAX_KILOBYTES / 1024,
 							PGC_USERSET, GUC_UNIT_MB, NULL, NULL, NULL);
 }

@@ -75,7 +75,7 @@ DROP VIEW cvm_altered.customer, cvm_altered.clv, cvm_altered.churn, cvm_altered.
 DROP MATERIALIZED VIEW cvm_altered.segment_summary, cvm_altered.cohort_retention;
 DO $$ BEGIN
     EXECUTE (SELECT string_agg(format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname), '; ') FROM pg_constraint
-             WHERE conrelid IN (SELECT relation FROM other_column));
+             WHERE conrelid IN (SELECT relation FROM other_column) AND contype <> 'n');
 END $$;
 CREATE MATERIALIZED VIEW cvm_altered.segment_summary AS SELECT 1 AS n;
 CREATE UNIQUE INDEX ON cvm_altered.segment_summary (n);
