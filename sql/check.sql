@@ -21,6 +21,8 @@ BEGIN
                     count(*) FILTER (WHERE f.%3$I::numeric < 0) AS negative,
                     count(*) FILTER (WHERE f.%2$I > now()) AS later
                     FROM %4$s AS f', columns ->> 'customer', columns ->> 'at', columns ->> 'amount', relation) INTO n;
+    -- a function of the feed may have set another
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     IF n.row_count = 0 THEN
         RETURN QUERY SELECT 'error', 'the purchases feed is empty', 'Load purchases, or map another relation with cvm.add_feed.';
         RETURN;
@@ -39,11 +41,12 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('SELECT count(*) AS customers, count(*) FILTER (WHERE cvm.repeat_periods(h) > 0) AS repeaters,
-                           count(*) FILTER (WHERE cvm.repeat_periods(h) IS NULL) AS money_only,
+                           count(*) FILTER (WHERE cvm.first_at(h) IS NULL) AS money_only,
                            count(*) FILTER (WHERE cvm.repeat_periods(h) > 0 AND cvm.mean_spend(h) > 0) AS spenders
                     FROM (SELECT cvm.purchase_history(f.%2$I, f.%3$I, $1, $2) AS h FROM %4$s AS f
                           WHERE f.%2$I <= now() GROUP BY f.%1$I) s',
                    columns ->> 'customer', columns ->> 'at', columns ->> 'amount', relation) INTO c USING plan.period, plan.time_zone;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     RETURN QUERY
     SELECT f.level, f.finding, f.hint FROM (VALUES
         (1, c.repeaters = 0, 'error', 'no customer has bought in more than one period',

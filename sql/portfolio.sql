@@ -108,8 +108,8 @@ SELECT o.option, o.type, o.default_value, o.description
 FROM (VALUES
     ('time_zone', 'text', 'UTC', 'time zone in which periods begin, such as Europe/Berlin'),
     ('period', 'interval', '1 day', 'purchases in one period are one purchase; whole seconds, no months'),
-    ('time_unit', 'interval', '7 days', 'time unit of the models; no months'),
-    ('annual_discount_rate', 'number', '0.1', 'discount rate a year (0.1 is 10 %), not negative; 0 needs a value_horizon'),
+    ('time_unit', 'interval', '7 days', 'time unit of the models; no months, 1 second to 100 years'),
+    ('annual_discount_rate', 'number', '0.1', 'discount rate a year (0.1 is 10 %), 0.000001 to 10; 0, no discount, needs a value_horizon'),
     ('horizon', 'interval', '365.25 days', 'horizon of expected_purchases, p_no_purchase and churn_risk'),
     ('value_horizon', 'interval', NULL, 'horizon of residual values; unlimited unless set'),
     ('margin', 'number', '1', 'share of an amount that is value: 1 values revenue, 0.4 a margin of 40 %; above 0, at most 1'),
@@ -187,6 +187,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.option_number(jsonb, text, float8, float8, boolean, float8) IS 'Value of a numeric option, its default where it is not set; 22023 outside (lowest, highest] or [lowest, highest].';
 
+CREATE FUNCTION cvm.option_rate(options jsonb) RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rate float8 := cvm.option_number(options, 'annual_discount_rate', 0.1, 0, false, 10);
+BEGIN
+    IF rate = 0 AND cvm.option_interval(options, 'value_horizon', NULL) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'without a discount the value of an unlimited future has no bound',
+            HINT = 'Give a positive annual_discount_rate, or a value_horizon such as "5 years".';
+    END IF;
+    IF rate > 0 AND rate < 1e-6 THEN
+        PERFORM cvm.bad_option('annual_discount_rate', options -> 'annual_discount_rate',
+                               'at least 0.000001, or 0 with a value_horizon');
+    END IF;
+    RETURN rate;
+END $$;
+COMMENT ON FUNCTION cvm.option_rate(jsonb) IS 'Value of the option annual_discount_rate, 0.1 where it is not set; 22023 unless it is 0.000001 to 10, or 0 with a value_horizon: below, residual value is a sum over thousands of centuries.';
+
 CREATE FUNCTION cvm.option_text(options jsonb, option text, default_value text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -236,8 +254,8 @@ CREATE FUNCTION cvm.check_options(options jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     unknown text;
-    rate float8;
     period interval;
+    time_unit interval;
     code text;
 BEGIN
     IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
@@ -255,17 +273,13 @@ BEGIN
     period := cvm.option_interval(options, 'period', '1 day');
     -- the aggregate knows which zones and periods it can count in, and says what is wrong
     PERFORM cvm.purchase_history(timestamptz '2000-01-01 00:00+00', 0::numeric, period, cvm.option_text(options, 'time_zone', 'UTC'));
-    IF EXTRACT(month FROM cvm.option_interval(options, 'time_unit', '7 days')) <> 0
-       OR EXTRACT(year FROM cvm.option_interval(options, 'time_unit', '7 days')) <> 0 THEN
-        PERFORM cvm.bad_option('time_unit', options -> 'time_unit', 'an interval of days or less, without months');
+    time_unit := cvm.option_interval(options, 'time_unit', '7 days');
+    IF EXTRACT(month FROM time_unit) <> 0 OR EXTRACT(year FROM time_unit) <> 0
+       OR cvm.interval_seconds(time_unit) NOT BETWEEN 1 AND 36525 * 86400.0::float8 THEN
+        PERFORM cvm.bad_option('time_unit', options -> 'time_unit', 'an interval of 1 second to 36525 days, without months');
     END IF;
-    rate := cvm.option_number(options, 'annual_discount_rate', 0.1, 0, false, 10);
+    PERFORM cvm.option_rate(options);
     PERFORM cvm.option_interval(options, 'horizon', '365.25 days');
-    IF rate = 0 AND cvm.option_interval(options, 'value_horizon', NULL) IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'without a discount the value of an unlimited future has no bound',
-            HINT = 'Give a positive annual_discount_rate, or a value_horizon such as "5 years".';
-    END IF;
     PERFORM cvm.option_interval(options, 'value_horizon', NULL);
     PERFORM cvm.option_number(options, 'margin', 1, 0, true, 1);
     code := cvm.option_text(options, 'portfolio_currency', NULL);
@@ -347,7 +361,7 @@ BEGIN
             MESSAGE = format('portfolio "%s" has no %s feed', portfolio, kind),
             HINT = 'Map one with cvm.add_feed.';
     END IF;
-    SELECT c.oid, c.relkind INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    SELECT c.oid, c.relkind, c.relpersistence INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = feed.relation_schema::name AND c.relname = feed.relation_name::name;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_table',
@@ -358,9 +372,15 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
             MESSAGE = format('%I.%I is not a table, view, materialized view, partitioned or foreign table', feed.relation_schema, feed.relation_name);
     END IF;
+    IF relation.relpersistence = 't' THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('%I.%I is temporary', feed.relation_schema, feed.relation_name),
+            DETAIL = 'A portfolio is recomputed in other sessions too, and a view of a temporary table is temporary itself.',
+            HINT = 'Map an ordinary table or view.';
+    END IF;
     RETURN relation.oid;
 END $$;
-COMMENT ON FUNCTION cvm.feed_relation(text, text) IS 'The relation of a feed, resolved by name now. 42704 no such feed, 42P01 the relation is gone, 42809 it is no table or view.';
+COMMENT ON FUNCTION cvm.feed_relation(text, text) IS 'The relation of a feed, resolved by name now. 42704 no such feed, 42P01 the relation is gone, 42809 it is no table or view, or temporary.';
 
 CREATE FUNCTION cvm.feed_column(portfolio text, kind text, relation oid, role text) RETURNS pg_catalog.pg_attribute
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -527,7 +547,7 @@ BEGIN
     RETURN wanted;
 END $$;
 COMMENT ON FUNCTION cvm.create_portfolio(text, regclass, name, name, name, jsonb) IS
-'Creates a portfolio over a purchases feed (any table, view, partitioned or foreign table) whose columns are named, with its output schema (cvm_<portfolio> unless the option schema says otherwise) and the empty relations in it, owned by the schema''s owner. Returns the name of the schema. Options: see the view cvm.options. Errors: 42710 the portfolio exists, 42P06 the schema is in use, 42703 missing column, 42804 or 42883 a type that can not be used, 42501 no privilege, 22023 a bad option, 42622 a name that is too long.';
+'Creates a portfolio over a purchases feed (any table, view, partitioned or foreign table) whose columns are named, with its output schema (cvm_<portfolio> unless the option schema says otherwise) and the empty relations in it, owned by the schema''s owner. Returns the name of the schema. Options: see the view cvm.options. Errors: 42710 the portfolio exists, 42P06 the schema is in use, 42703 missing column, 42804 or 42883 a type that can not be used, 42809 a temporary relation, 42501 no privilege, 22023 a bad option, 42622 a name that is too long.';
 
 CREATE FUNCTION cvm.alter_portfolio(portfolio text, options jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -155,7 +155,8 @@ DECLARE
 BEGIN
     PERFORM cvm.check_purchases_feed(portfolio);
     -- family, period, time unit and zone: what the gate or somebody has decided, or the options say (sql/registry.sql)
-    specification := coalesce(candidate, cvm.live_specification(portfolio));
+    -- held against the options' domains, since the owner may write what was decided
+    specification := cvm.complete_specification(options, coalesce(candidate, cvm.live_specification(portfolio)));
     output_schema := present.output_schema;
     SELECT format('SELECT f.%I, f.%I, f.%I FROM %I.%I AS f', f.columns ->> 'customer', f.columns ->> 'at', f.columns ->> 'amount',
                   f.relation_schema, f.relation_name),
@@ -165,7 +166,7 @@ BEGIN
     time_zone := specification ->> 'time_zone';
     period := (specification ->> 'period')::interval;
     time_unit := (specification ->> 'time_unit')::interval;
-    annual_discount_rate := cvm.option_number(options, 'annual_discount_rate', 0.1, 0, false, 10);
+    annual_discount_rate := cvm.option_rate(options);
     horizon := cvm.option_interval(options, 'horizon', '365.25 days');
     value_horizon := cvm.option_interval(options, 'value_horizon', NULL);
     margin := cvm.option_number(options, 'margin', 1, 0, true, 1);
@@ -184,5 +185,5 @@ CREATE PROCEDURE cvm.recompute(portfolio text, as_of timestamptz DEFAULT NULL, "
 LANGUAGE C AS 'MODULE_PATHNAME', 'cvm_recompute';
 
 COMMENT ON PROCEDURE cvm.recompute(text, timestamptz, boolean) IS
-'Recomputes a portfolio as of an instant (NULL: now, the only place where the clock is read) and publishes customer, clv, churn, equity, segments and cohorts in its output schema. full: read the whole feed instead of what changed (this version always does). Runs as the portfolio''s owner, whoever of the owner, its members or superusers calls it. At top level every step is a transaction of its own; inside a transaction block or function all is one. Readers see the last published run until the new one is complete. Errors: 42704 unknown portfolio, 42501 not permitted, 55P03 being recomputed by another session, 02000 nothing to fit on, 22004 NULL in the feed; the last published result stays intact.';
+'Recomputes a portfolio as of an instant (NULL: now, the only place where the clock is read) and publishes customer, clv, churn, equity, segments and cohorts in its output schema. full: read the whole feed instead of what changed (this version always does). Runs as the portfolio''s owner, whoever of the owner, its members or superusers calls it. At top level every step is a transaction of its own; inside a transaction block or function all is one. Readers see the last published run until the new one is complete. Errors: 42704 unknown portfolio, 42501 not permitted, 55P03 being recomputed by another session, 02000 nothing to fit on, 22004 NULL in the feed, 42804 or 42703 a column of score was altered, 42809 or 42P01 score was replaced, 54000 more than 10,000 segment rules, 55000 a trigger or rule keeps rows out of the output or the portfolio was given to another owner meanwhile; the last published result stays intact.';
 

@@ -32,8 +32,7 @@ collect_findings(const RecomputePlan *plan, ReturnSetInfo *result)
 {
 	Oid			save_user;
 	int			save_context;
-	int			level = cvm_enter_owner(plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
-										&save_user, &save_context);
+	int			level = cvm_enter_owner(plan, &save_user, &save_context);
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(plan->portfolio)};
 	uint64		n = cvm_spi(SPI_OK_SELECT, "SELECT f.level, f.finding, f.hint FROM cvm.check_findings($1) f",

@@ -25,6 +25,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#define MAX_RULES 10000
+
 typedef struct Rule
 {
 	int32		position;
@@ -39,8 +41,7 @@ struct SegmentRules
 	ExprContext *econtext;
 	Rule	   *rules;
 	int			n_rules;
-	const char **names;			/* distinct segments by first position, then unclassified */
-	int			n_names;
+	Names	   *names;			/* of segments by first position, then unclassified */
 	int			unclassified;	/* index of the segment of customers that no rule takes */
 };
 
@@ -96,26 +97,22 @@ compile(SegmentRules *rules, Rule *rule, Relation score)
 	return state;
 }
 
-static int
-name_index(SegmentRules *rules, const char *name)
-{
-	for (int i = 0; i < rules->n_names; i++)
-		if (strcmp(rules->names[i], name) == 0)
-			return i;
-	rules->names[rules->n_names] = pstrdup(name);
-	return rules->n_names++;
-}
-
 static void
 read_rules(SegmentRules *rules, const RecomputePlan *plan, MemoryContext context)
 {
-	char	   *sql = psprintf("SELECT position, segment, predicate FROM %s ORDER BY position",
-							   cvm_quote(plan, "segment_rule"));
+	char	   *sql = psprintf("SELECT r.position::pg_catalog.int4, r.segment::pg_catalog.text, r.predicate::pg_catalog.text"
+							   " FROM %s AS r ORDER BY 1 LIMIT %d", cvm_quote(plan, "segment_rule"), MAX_RULES + 1);
 	uint64		n = cvm_spi(SPI_OK_SELECT, sql, 0, NULL, NULL, NULL);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
+	if (n > MAX_RULES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("portfolio \"%s\" has more than %d segment rules", plan->portfolio, MAX_RULES),
+				 errhint("Rules are tried one after the other for every customer: keep those of %s few.",
+						 cvm_quote(plan, "segment_rule"))));
 	rules->rules = palloc0(sizeof(Rule) * (n + 1));
-	rules->names = palloc0(sizeof(char *) * (n + 1));	/* one for unclassified */
+	rules->names = cvm_names_new(context);
 	for (uint64 i = 0; i < n; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
@@ -129,7 +126,7 @@ read_rules(SegmentRules *rules, const RecomputePlan *plan, MemoryContext context
 					 errmsg("a segment rule has no position, segment or predicate"),
 					 errhint("Complete or delete it in %s.", cvm_quote(plan, "segment_rule"))));
 		rule->position = pg_strtoint32(position);
-		rule->segment = name_index(rules, SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2));
+		rule->segment = cvm_names_add(rules->names, SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2));
 		rule->predicate = pstrdup(SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3));
 	}
 	MemoryContextSwitchTo(old);
@@ -146,8 +143,11 @@ cvm_segment_rules_load(const RecomputePlan *plan, Relation score)
 	rules->econtext = GetPerTupleExprContext(rules->estate);
 	read_rules(rules, plan, CurrentMemoryContext);
 	for (int i = 0; i < rules->n_rules; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		rules->rules[i].state = compile(rules, &rules->rules[i], score);
-	rules->unclassified = name_index(rules, CVM_UNCLASSIFIED);
+	}
+	rules->unclassified = cvm_names_add(rules->names, CVM_UNCLASSIFIED);
 	return rules;
 }
 
@@ -163,6 +163,7 @@ cvm_segment_of(SegmentRules *rules, TupleTableSlot *slot)
 		bool		isnull;
 		Datum		result;
 
+		CHECK_FOR_INTERRUPTS();
 		error_context_stack = &callback;
 		result = ExecEvalExprSwitchContext(rule->state, rules->econtext, &isnull);
 		error_context_stack = callback.previous;
@@ -175,13 +176,13 @@ cvm_segment_of(SegmentRules *rules, TupleTableSlot *slot)
 int
 cvm_segment_count(const SegmentRules *rules)
 {
-	return rules->n_names;
+	return cvm_names_count(rules->names);
 }
 
 const char *
 cvm_segment_name(const SegmentRules *rules, int segment)
 {
-	return rules->names[segment];
+	return cvm_names_get(rules->names, segment);
 }
 
 void

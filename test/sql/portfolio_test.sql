@@ -42,6 +42,8 @@ SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'tota
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '[]');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": -0.1}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": 0}');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": 0.0000009}');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": 0.0000009, "value_horizon": "1 year"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": "10 %"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"horizon": "0 days"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"horizon": "-1 year"}');
@@ -52,6 +54,9 @@ SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'tota
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"period": "1 month"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"period": "0.5 seconds"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_unit": "1 month"}');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_unit": "36526 days"}');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_unit": "0.5 seconds"}');
+SELECT cvm.check_options('{"time_unit": "36525 days", "annual_discount_rate": 0.000001}'), cvm.check_options('{"time_unit": "1 second"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_zone": "Europe/Atlantis"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_zone": 1}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"families": ["bg/ndb"]}');
@@ -99,6 +104,19 @@ SELECT cvm.add_feed('shop', 'weather', 'orders', '{}');
 SELECT cvm.add_feed('shop', 'purchases', 'orders', '[]');
 SELECT cvm.drop_feed('shop', 'purchases');
 SELECT cvm.drop_feed('shop', 'reviews');
+-- temporary relations: the schema of a session's differs
+CREATE TEMP TABLE passing AS SELECT * FROM orders;
+CREATE VIEW over_passing AS SELECT * FROM passing;
+CREATE FUNCTION refusal(command text, OUT state text, OUT message text, OUT hint text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE command;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+    message := regexp_replace(message, 'pg_temp_\d+', 'pg_temp');
+END $$;
+SELECT * FROM refusal($$SELECT cvm.create_portfolio('passing', 'passing', 'customer_id', 'ordered_at', 'total')$$);
+SELECT * FROM refusal($$SELECT cvm.add_feed('shop', 'purchases', 'over_passing', '{"customer": "customer_id", "at": "ordered_at", "amount": "total"}')$$);
+DROP TABLE passing CASCADE;
 
 -- check: what is wrong with a feed, in one row each
 SELECT level, finding FROM cvm.check('shop') WHERE level <> 'warning' ORDER BY 1, 2;
@@ -113,6 +131,9 @@ INSERT INTO odd VALUES ('a', '2023-01-01', 1), ('b', '2023-01-01', 1), ('c', '20
 SELECT level, finding FROM cvm.check('odd');
 INSERT INTO odd VALUES ('a', '2023-02-01', 0), ('b', '2023-02-01', 0);
 SELECT level, finding FROM cvm.check('odd');
+-- c has money and no purchase, once more
+INSERT INTO odd VALUES ('c', '2023-03-01', -2), ('d', '2023-03-01', -2), ('e', '2023-03-01', 1);
+SELECT level, finding, hint FROM cvm.check('odd') WHERE finding ~ 'no purchase';
 ALTER TABLE odd RENAME a TO b;
 SELECT level, finding, hint FROM cvm.check('odd') LIMIT 1;
 DROP TABLE odd;
