@@ -59,6 +59,30 @@ typedef struct RunningJob
 	char	   *reason;			/* why it has */
 } RunningJob;
 
+/* What one pass of claim() does to the row that it has found. */
+typedef struct Claiming
+{
+	RunningJob *job;
+	bool		schedulable;	/* its next slot can be worked out */
+	bool		may_run;
+	RunEnd		end;			/* why it may not */
+} Claiming;
+
+/* An open run that a runner has found dead. */
+typedef struct Recovery
+{
+	int64		job_id;			/* 0: a run by hand, or of a job that is gone */
+	int64		open_run_id;	/* what the job's row says */
+	int64		run_id;			/* 0: there is none of the job */
+} Recovery;
+
+/* Numbers of rows that nothing could be done with; not looked at again before the jobs change. */
+typedef struct Refused
+{
+	Datum	   *ids;
+	int			n;
+} Refused;
+
 typedef enum Claim
 {
 	CLAIM_NONE,					/* nothing that can be started is due */
@@ -68,6 +92,9 @@ typedef enum Claim
 
 static RunningJob jobs[MAX_JOBS];
 static int	n_jobs = 0;
+
+static Refused refused_jobs;
+static Refused refused_runs;
 
 /* This process's view of the extension, found at the start and locked. */
 static Oid	extension;
@@ -114,6 +141,68 @@ static TimestampTz
 after_ms(int64 milliseconds)
 {
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
+}
+
+/* ---------- one bad row is not to stop all others ---------- */
+
+/* NULL: done; otherwise what it has done is undone. */
+static ErrorData *
+on_its_own(void (*work) (void *), void *argument)
+{
+	MemoryContext old_context = CurrentMemoryContext;
+	ResourceOwner old_owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(old_context);
+	PG_TRY();
+	{
+		work(argument);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old_context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old_context);
+	CurrentResourceOwner = old_owner;
+	return error;
+}
+
+static void
+refuse(Refused *refused, int64 id, const char *what, const ErrorData *error)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	if (refused->n == 0)
+		refused->ids = palloc(sizeof(Datum));
+	else
+		refused->ids = repalloc(refused->ids, sizeof(Datum) * (refused->n + 1));
+	refused->ids[refused->n++] = Int64GetDatum(id);
+	MemoryContextSwitchTo(old);
+	ereport(LOG,
+			(errcode(error->sqlerrcode),
+			 errmsg("cvm leaves out %s " INT64_FORMAT ": %s", what, id, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 errhint("It is tried again when a job changes, and by the next runner.")));
+}
+
+static void
+forget_refused(Refused *refused)
+{
+	if (refused->n > 0)
+		pfree(refused->ids);
+	refused->n = 0;
+}
+
+static Datum
+refused_array(const Refused *refused)
+{
+	return PointerGetDatum(construct_array(refused->ids, refused->n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 /* ---------- the extension ---------- */
@@ -196,7 +285,7 @@ explain_cancel(int64 run_id, const char *reason)
 	Datum		values[2] = {Int64GetDatum(run_id), CStringGetTextDatum(reason)};
 
 	execute("UPDATE cvm.run_error AS e SET message = $2 FROM cvm.run r"
-			" WHERE r.run_id = e.run_id AND r.run_id = $1 AND r.status = 'cancelled'",
+			" WHERE r.run_id = e.run_id AND r.portfolio = e.portfolio AND r.run_id = $1 AND r.status = 'cancelled'",
 			2, types, values, NULL, SPI_OK_UPDATE);
 }
 
@@ -206,11 +295,10 @@ static const RunEnd crashed = {
 	.hint = "It was killed, or the server was stopped or crashed: see the server's log. The last published result is intact."
 };
 
-/* Its process has ended: account for it, then let go of the lock. */
 static void
-settle_job(RunningJob *job)
+settle_end(void *argument)
 {
-	LOCKTAG		tag = cvm_job_locktag(job_class, job->order.job_id);
+	RunningJob *job = argument;
 	RunEnd		end = crashed;
 
 	if (job->reason)
@@ -220,11 +308,22 @@ settle_job(RunningJob *job)
 			.status = "cancelled", .sqlstate = ERRCODE_QUERY_CANCELED, .message = job->reason
 		};
 	}
-	cvm_work_begin("accounting for a run");
 	cvm_run_close(job->order.run_id, &end);
 	settle(job->order.job_id, job->order.run_id);
 	if (job->reason)
 		explain_cancel(job->order.run_id, job->reason);
+}
+
+/* Its process has ended: account for it, then let go of the lock. */
+static void
+settle_job(RunningJob *job)
+{
+	LOCKTAG		tag = cvm_job_locktag(job_class, job->order.job_id);
+	ErrorData  *error;
+
+	cvm_work_begin("accounting for a run");
+	if ((error = on_its_own(settle_end, job)) != NULL)
+		refuse(&refused_jobs, job->order.job_id, "job", error);
 	cvm_work_commit();
 	(void) LockRelease(&tag, AccessShareLock, true);
 	cvm_job_slot_give();
@@ -246,6 +345,17 @@ reap(void)
 	}
 }
 
+static void
+recover_one(void *argument)
+{
+	const Recovery *found = argument;
+
+	if (found->run_id != 0)
+		cvm_run_close(found->run_id, &crashed);
+	if (found->job_id != 0)
+		settle(found->job_id, found->open_run_id);
+}
+
 /*
  * Runs that say 'running' while their lock is free, left by a crash, a shutdown
  * or a runner that died; also those called by hand.  An owner may write to
@@ -254,30 +364,37 @@ reap(void)
 static void
 recover(void)
 {
-	SPITupleTable *found;
+	Oid			types[2] = {INT8ARRAYOID, INT8ARRAYOID};
+	Datum		values[2];
+	Recovery   *found;
 	int			n;
 
 	cvm_work_begin("looking for crashed runs");
+	values[0] = refused_array(&refused_jobs);
+	values[1] = refused_array(&refused_runs);
 	n = execute("SELECT j.job_id, j.open_run_id, r.run_id FROM cvm.job j"
 				" LEFT JOIN cvm.run r ON r.run_id = j.open_run_id AND r.job_id = j.job_id AND r.portfolio = j.portfolio"
 				" WHERE j.open_run_id IS NOT NULL AND j.home = cvm.database_identity()"
-				" AND NOT cvm.is_object_locked('cvm.job'::regclass, j.job_id)"
+				" AND NOT cvm.is_object_locked('cvm.job'::regclass, j.job_id) AND j.job_id <> ALL ($1)"
 				" UNION ALL SELECT NULL, NULL, r.run_id FROM cvm.run r JOIN cvm.portfolio p USING (portfolio)"
 				" WHERE r.status = 'running' AND NOT cvm.is_run_alive(p.portfolio_id, r.job_id)"
-				" AND NOT EXISTS (SELECT FROM cvm.job j WHERE j.open_run_id = r.run_id AND j.home = cvm.database_identity())",
-				0, NULL, NULL, NULL, SPI_OK_SELECT);
-	found = SPI_tuptable;
+				" AND NOT EXISTS (SELECT FROM cvm.job j WHERE j.open_run_id = r.run_id AND j.home = cvm.database_identity())"
+				" AND r.run_id <> ALL ($2)",
+				2, types, values, NULL, SPI_OK_SELECT);
+	found = palloc(sizeof(Recovery) * n);
+	for (int i = 0; i < n; i++)
+		found[i] = (Recovery)
+		{
+			.job_id = int_column(i, 1), .open_run_id = int_column(i, 2), .run_id = int_column(i, 3)
+		};
 	for (int i = 0; i < n; i++)
 	{
-		bool		no_run;
-		bool		no_job;
-		int64		run_id = DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 3, &no_run));
-		int64		job_id = DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 1, &no_job));
+		ErrorData  *error = on_its_own(recover_one, &found[i]);
 
-		if (!no_run)
-			cvm_run_close(run_id, &crashed);
-		if (!no_job)
-			settle(job_id, DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 2, &no_job)));
+		if (error && found[i].job_id != 0)
+			refuse(&refused_jobs, found[i].job_id, "job", error);
+		else if (error)
+			refuse(&refused_runs, found[i].run_id, "run", error);
 	}
 	cvm_work_commit();
 }
@@ -298,6 +415,8 @@ forget_old_runs(void)
 			" AND r.run_id IS DISTINCT FROM (SELECT max(s.run_id) FROM cvm.run s"
 			"                                WHERE s.portfolio = r.portfolio AND s.status = 'succeeded')",
 			1, types, values, NULL, SPI_OK_DELETE);
+	execute("DELETE FROM cvm.run_error AS e WHERE NOT EXISTS (SELECT FROM cvm.run r WHERE r.run_id = e.run_id AND r.portfolio = e.portfolio)",
+			0, NULL, NULL, NULL, SPI_OK_DELETE);
 	cvm_work_commit();
 }
 
@@ -335,6 +454,8 @@ check_role(int row, RunEnd *end)
 		end->message = psprintf("role \"%s\", which the job runs as, has no CONNECT privilege on the database", run_as);
 	else if (owner && !true_column(row, 7))
 		end->message = psprintf("role \"%s\", which the job runs as, is no member of the portfolio's owner \"%s\"", run_as, owner);
+	else if (true_column(row, 11))
+		end->message = psprintf("role \"%s\", which the job runs as, is a superuser, the portfolio's owner is none", run_as);
 	else
 		return true;
 	return false;
@@ -358,42 +479,49 @@ record_claim(int64 job_id, bool schedulable)
 	return DatumGetInt64(values[1]);
 }
 
+/* The lock last: what fails after it would not give it back. */
+static void
+claim_row(void *argument)
+{
+	Claiming   *claiming = argument;
+	JobOrder   *order = &claiming->job->order;
+
+	order->run_id = record_claim(order->job_id, claiming->schedulable);
+	if (claiming->may_run)
+	{
+		/* before others see the row, so that it never looks dead */
+		LOCKTAG		tag = cvm_job_locktag(job_class, order->job_id);
+
+		(void) LockAcquire(&tag, AccessShareLock, true, false);
+	}
+	else
+	{
+		cvm_run_close(order->run_id, &claiming->end);
+		settle(order->job_id, order->run_id);
+	}
+}
+
 /*
  * A schedule that can not be worked out any more (its time zone is gone, say)
- * must not keep other jobs from running: that job fails and stays.
+ * must not keep other jobs from running: that job fails and stays.  Nor may a
+ * row that nothing can be written to.
  */
-static int64
-record_claim_or_error(int64 job_id, RunEnd *end)
+static void
+claim_or_refuse(Claiming *claiming)
 {
-	MemoryContext old_context = CurrentMemoryContext;
-	ResourceOwner old_owner = CurrentResourceOwner;
-	volatile int64 run_id = 0;
+	ErrorData  *error = on_its_own(claim_row, claiming);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(old_context);
-	PG_TRY();
+	if (error == NULL)
+		return;
+	claiming->schedulable = false;
+	claiming->may_run = false;
+	claiming->end = (RunEnd)
 	{
-		run_id = record_claim(job_id, true);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(old_context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		*end = (RunEnd)
-		{
-			.status = "failed", .sqlstate = error->sqlerrcode, .message = error->message, .detail = error->detail,
-			.hint = "The job is not started any more: change its schedule with cvm.alter_job.", .context = error->context
-		};
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old_context);
-	CurrentResourceOwner = old_owner;
-	return run_id;
+		.status = "failed", .sqlstate = error->sqlerrcode, .message = error->message, .detail = error->detail,
+		.hint = "The job is not started any more: change its schedule with cvm.alter_job.", .context = error->context
+	};
+	if ((error = on_its_own(claim_row, claiming)) != NULL)
+		refuse(&refused_jobs, claiming->job->order.job_id, "job", error);
 }
 
 /*
@@ -404,25 +532,29 @@ record_claim_or_error(int64 job_id, RunEnd *end)
 static Claim
 claim(RunningJob *job)
 {
-	RunEnd		end;
-	LOCKTAG		tag;
-	bool		may_run;
+	Claiming	claiming = {.job = job, .schedulable = true};
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		values[1];
 	double		max_runtime;
 	bool		isnull;
 
 	cvm_work_begin("claiming a job");
+	values[0] = refused_array(&refused_jobs);
 	if (execute("SELECT j.job_id, j.portfolio, j.run_as, r.oid, r.rolcanlogin,"
 				" has_database_privilege(r.oid, current_database(), 'CONNECT'), pg_has_role(r.oid, n.nspowner, 'MEMBER'),"
-				" pg_get_userbyid(n.nspowner)::text, cvm.interval_seconds(j.max_runtime), j.max_runtime::text"
+				" pg_get_userbyid(n.nspowner)::text, cvm.interval_seconds(j.max_runtime), j.max_runtime::text,"
+				" r.rolsuper AND o.rolsuper IS NOT TRUE"
 				" FROM cvm.job j JOIN cvm.portfolio p ON p.portfolio = j.portfolio"
 				" LEFT JOIN pg_authid r ON r.rolname = j.run_as::name"
 				" LEFT JOIN pg_namespace n ON n.nspname = p.output_schema::name"
+				" LEFT JOIN pg_authid o ON o.oid = n.nspowner"
 				" WHERE j.enabled AND j.home = cvm.database_identity() AND j.next_due <= clock_timestamp()"
+				" AND j.job_id <> ALL ($1)"
 				" AND NOT EXISTS (SELECT FROM cvm.job o WHERE o.portfolio = j.portfolio AND o.open_run_id IS NOT NULL)"
 				" AND NOT cvm.is_object_locked('cvm.job'::regclass, j.job_id)"
 				" AND NOT cvm.is_object_locked('cvm.portfolio'::regclass, p.portfolio_id)"
 				" ORDER BY j.next_due, j.job_id LIMIT 1 FOR UPDATE OF j SKIP LOCKED",
-				0, NULL, NULL, NULL, SPI_OK_SELECT) == 0)
+				1, types, values, NULL, SPI_OK_SELECT) == 0)
 	{
 		cvm_work_commit();
 		return CLAIM_NONE;
@@ -434,26 +566,10 @@ claim(RunningJob *job)
 	max_runtime = DatumGetFloat8(column(0, 9, &isnull));
 	job->deadline = after_ms((int64) (max_runtime * 1000));
 	strlcpy(job->max_runtime, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 10), sizeof(job->max_runtime));
-	may_run = check_role(0, &end);
-	job->order.run_id = record_claim_or_error(job->order.job_id, &end);
-	if (job->order.run_id == 0)
-	{
-		may_run = false;
-		job->order.run_id = record_claim(job->order.job_id, false);
-	}
-	if (!may_run)
-	{
-		cvm_run_close(job->order.run_id, &end);
-		settle(job->order.job_id, job->order.run_id);
-	}
-	else
-	{
-		/* before others see the row, so that it never looks dead */
-		tag = cvm_job_locktag(job_class, job->order.job_id);
-		(void) LockAcquire(&tag, AccessShareLock, true, false);
-	}
+	claiming.may_run = check_role(0, &claiming.end);
+	claim_or_refuse(&claiming);
 	cvm_work_commit();
-	return may_run ? CLAIM_START : CLAIM_DONE;
+	return claiming.may_run ? CLAIM_START : CLAIM_DONE;
 }
 
 /* No process could be started for it: as if it had not been claimed. */
@@ -511,13 +627,17 @@ static TimestampTz
 next_due(void)
 {
 	TimestampTz due = DT_NOEND;
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		values[1];
 	bool		isnull;
 	Datum		value;
 
 	cvm_work_begin("looking what is due");
-	execute("SELECT min(CASE WHEN j.open_run_id IS NULL THEN j.next_due ELSE clock_timestamp() END) FROM cvm.job j"
-			" WHERE j.enabled AND j.home = cvm.database_identity()",
-			0, NULL, NULL, NULL, SPI_OK_SELECT);
+	values[0] = refused_array(&refused_jobs);
+	execute("SELECT min(CASE WHEN j.open_run_id IS NULL THEN j.next_due ELSE clock_timestamp() END)"
+			" FROM cvm.job j JOIN cvm.portfolio p ON p.portfolio = j.portfolio"
+			" WHERE j.enabled AND j.home = cvm.database_identity() AND j.job_id <> ALL ($1)",
+			1, types, values, NULL, SPI_OK_SELECT);
 	value = column(0, 1, &isnull);
 	if (!isnull)
 		due = DatumGetTimestampTz(value);
@@ -598,11 +718,19 @@ wait_until(TimestampTz until)
 static void
 look_after_jobs(void)
 {
+	uint64		seen = cvm_runner_changes();
+
 	for (;;)
 	{
 		uint64		changes = cvm_runner_changes();
 		TimestampTz due;
 
+		if (changes != seen)
+		{
+			forget_refused(&refused_jobs);
+			forget_refused(&refused_runs);
+			seen = changes;
+		}
 		reap();
 		enforce_limits();
 		recover();
