@@ -1,6 +1,6 @@
 -- catalogue: what an owner may write by hand into cvm's tables, and what that does to others: nothing.
 BEGIN;
-SELECT plan(62);
+SELECT plan(64);
 SET client_min_messages = error;
 
 CREATE ROLE cvm_test_anna LOGIN;
@@ -49,13 +49,13 @@ SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute 
       AND NOT (c.relname = 'promotion' AND a.attname = 'validation_id')
       AND has_column_privilege('cvm_test_anna', c.oid, a.attname, 'UPDATE')$$, 'no row is moved to another portfolio, run or model');
 SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'cvm'::regnamespace AND c.relkind = 'S'
-      AND has_sequence_privilege('cvm_test_anna', c.oid, 'UPDATE')$$, 'nobody sets a sequence');
+      AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('cvm_test_anna', c.oid, 'UPDATE') END$$, 'nobody sets a sequence');
 SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'cvm'::regnamespace AND c.relkind = 'S' AND c.relname <> 'validation_id_seq'
-      AND has_sequence_privilege('cvm_test_anna', c.oid, 'USAGE')$$, 'or uses one up');
+      AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('cvm_test_anna', c.oid, 'USAGE') END$$, 'or uses one up');
 SELECT is(outcome_as('bert', statement), expected, statement)
 FROM (VALUES
     ($$INSERT INTO cvm.portfolio (portfolio, portfolio_id, output_schema, owns_schema, options) OVERRIDING SYSTEM VALUE VALUES ('b2', -1, 'cvm_bert', true, '{}')$$, '42501'),
-    ($$UPDATE cvm.portfolio SET portfolio_id = -1$$, '42501'),
+    ($$UPDATE cvm.portfolio SET portfolio_id = -1$$, '428C9'),
     ($$UPDATE cvm.portfolio SET portfolio = 'anna2'$$, '42501'),
     ($$UPDATE cvm.portfolio SET created_by = 'cvm_test_anna'$$, '42501'),
     ($$INSERT INTO cvm.job (job_id, portfolio, every, starting, time_zone) OVERRIDING SYSTEM VALUE VALUES (99999999999, 'bert', '1 day', now(), 'UTC')$$, '42501'),
@@ -71,9 +71,9 @@ FROM (VALUES
     ($$INSERT INTO cvm.run (run_id, portfolio) OVERRIDING SYSTEM VALUE VALUES (1000000, 'bert')$$, '42501'),
     ($$INSERT INTO cvm.run (portfolio, job_id) VALUES ('bert', 1)$$, '42501'),
     ($$UPDATE cvm.run SET job_id = 1$$, '42501'),
-    ($$UPDATE cvm.run SET run_id = run_id + 1000$$, '42501'),
+    ($$UPDATE cvm.run SET run_id = run_id + 1000$$, '428C9'),
     ($$UPDATE cvm.run SET portfolio = 'anna'$$, '42501'),
-    ($$UPDATE cvm.fitted_model SET model_id = model_id + 1000$$, '42501'),
+    ($$UPDATE cvm.fitted_model SET model_id = model_id + 1000$$, '428C9'),
     ($$UPDATE cvm.fitted_model SET specification = '{}'$$, '42501'),
     ($$UPDATE cvm.run_error SET portfolio = 'anna'$$, '42501'),
     ($$INSERT INTO cvm.run_error (run_id, portfolio, message) VALUES (1, 'anna', 'forged')$$, '42501'),
@@ -91,15 +91,15 @@ SELECT is(next_due, starting, 'is worked out') FROM cvm.job WHERE portfolio = 'b
 -- a row with another's number is one's own row
 SELECT is(outcome_as('bert', format($$INSERT INTO cvm.run_error (run_id, portfolio, message) VALUES (%s, 'bert', 'forged')$$, :annas_run)), '1', 'bert writes an error under the number of anna''s run');
 SELECT is((SELECT count(*) FROM cvm.job_runs WHERE message = 'forged'), 0::bigint, 'a superuser does not see it beside anna''s run');
-UPDATE orders SET amount = NULL WHERE customer = 7;
 SELECT is(outcome_as('bert', format($$INSERT INTO cvm.run_error (run_id, portfolio, message) SELECT r, 'bert', 'forged' FROM generate_series(%s + 1, %s + 20) r$$, :annas_run, :annas_run)), '20', 'or of her next ones');
-SELECT is(outcome_as('bert', format($$INSERT INTO cvm.model_input (model_id, input, portfolio, edges, counts) SELECT m, 'age', 'bert', '{1}', '{1,1}' FROM generate_series(%s - 1, %s + 20) m ON CONFLICT DO NOTHING$$, :annas_model, :annas_model)) > '0', true, 'or inputs of her models');
+SELECT is(outcome_as('bert', format($$INSERT INTO cvm.model_input (model_id, input, portfolio, edges, counts) SELECT m, 'age', 'bert', '{1}', '{1,1}' FROM generate_series(%s - 1, %s + 20) m ON CONFLICT DO NOTHING$$, :annas_model, :annas_model)) ~ '^[12]\d$', true, 'or inputs of her models');
 SELECT is(outcome_as('bert', format($$INSERT INTO cvm.drift_measure (run_id, input, portfolio, as_of, model_id, threshold, exceeded) SELECT r, 'age', 'bert', now(), 1, 0, true FROM generate_series(%s + 1, %s + 20) r$$, :annas_run, :annas_run)), '20', 'or drift of her next runs');
-SELECT is(outcome_as('bert', format($$INSERT INTO cvm.validation SELECT %s, position + 5, portfolio, kind, name, specification, was_live, model, spend_model, method, fingerprint, calibrated_to, as_of,
-    holdout_periods, customers, actual_purchases, predicted_purchases, mae, 0, bias_percent FROM cvm.validation WHERE portfolio = 'bert'$$, :annas_validation)) > '0', false, 'a validation needs all its columns');
-UPDATE orders SET amount = 7 WHERE customer = 7;
+SELECT is(outcome_as('bert', format($$INSERT INTO cvm.validation (validation_id, position, portfolio, kind, name, was_live, calibrated_to, as_of, holdout_periods, customers, extension_version)
+    SELECT v, 1, 'bert', 'baseline', 'forged', false, now(), now(), 1, 1, '' FROM generate_series(%s + 2, %s + 21) v$$, :annas_validation, :annas_validation)), '20', 'or her next validations');
 SELECT is(outcome_as('anna', $$CALL cvm.recompute('anna', '2025-09-02 00:00+00')$$), '0', 'anna recomputes as ever');
 SELECT is(status, 'succeeded', 'her run has succeeded') FROM cvm.job_runs WHERE portfolio = 'anna' ORDER BY run_id DESC LIMIT 1;
+SELECT is(outcome_as('anna', $$CALL cvm.validate('anna', '60 days', '2025-09-01 00:00+00')$$), '0', 'she validates');
+SELECT is((SELECT count(*) FROM cvm.validation_deciles WHERE name = 'forged'), 0::bigint, 'nothing of it is in her validations');
 SELECT is((SELECT count(*) FROM cvm.drift WHERE portfolio = 'anna' AND threshold = 0), 0::bigint, 'nothing of it is in her drift');
 
 -- jobs run as the owner or a member of it, and as no superuser where the owner is none: also when a superuser writes
