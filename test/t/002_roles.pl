@@ -158,6 +158,32 @@ is(value_of($node, 'postgres', "SELECT status, sqlstate, message FROM cvm.job_ru
 	'failed|22023|time zone "Mars/Olympus" not recognized', 'the one says why it failed');
 is(value_of($node, 'postgres', "SELECT next_due FROM cvm.job WHERE job_id = $annas"), 'infinity', 'and is not started any more');
 
+# ---------- a row that nothing can be done with ----------
+
+# Beside such a row of one portfolio the jobs of others run: when it is due, when its run is to be accounted for, when a run is found dead.
+sub spoilt
+{
+	my ($trigger, $row, $left_out, $what) = @_;
+	my $offset = -s $node->logfile;
+	$node->safe_psql('postgres', "CREATE TRIGGER spoil BEFORE $trigger EXECUTE FUNCTION spoil(); $row");
+	wait_for_run($node, 'postgres', $teams, "$what: another job ends");
+	is(value_of($node, 'postgres', "SELECT status FROM cvm.job_runs WHERE job_id = $teams ORDER BY run_id DESC LIMIT 1"), 'succeeded', "$what: and succeeds");
+	like(slurp_file($node->logfile, $offset), qr/LOG:  cvm leaves out $left_out: spoilt/, "$what: the log says what is left out");
+	my ($table) = $trigger =~ / ON (\S+)/;
+	$node->safe_psql('postgres', "DROP TRIGGER spoil ON $table");
+}
+$node->safe_psql('postgres', <<~SQL);
+	UPDATE cvm.job SET time_zone = 'UTC' WHERE job_id = $annas;
+	CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE EXCEPTION 'spoilt'; END \$\$;
+	SQL
+spoilt("INSERT ON cvm.run FOR EACH ROW WHEN (NEW.job_id = $annas)", "UPDATE cvm.job SET next_due = now() - interval '1 day' WHERE job_id = $annas", "job $annas", 'a claim');
+$node->safe_psql('postgres', "UPDATE cvm.job SET next_due = 'infinity', open_run_id = 123456789 WHERE job_id = $annas");
+spoilt("UPDATE ON cvm.job FOR EACH ROW WHEN (OLD.job_id = $annas)", 'SELECT 1', "job $annas", 'an open run');
+my $dead = value_of($node, 'postgres', q{INSERT INTO cvm.run (portfolio) VALUES ('anna') RETURNING run_id});
+spoilt("UPDATE ON cvm.run FOR EACH ROW WHEN (OLD.run_id = $dead)", 'SELECT 1', "run $dead", 'a dead run');
+wait_for_run($node, 'postgres', $teams, 'and when the rows are sound again');
+wait_for($node, 'postgres', "SELECT (SELECT status FROM cvm.run WHERE run_id = $dead) = 'crashed' AND open_run_id IS NULL FROM cvm.job WHERE job_id = $annas", 'they are accounted for');
+
 # ---------- databases ----------
 
 $node->safe_psql('postgres', "CREATE DATABASE $_") for 'one', '"Two, too"', 'bare';
