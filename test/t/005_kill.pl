@@ -69,9 +69,12 @@ sub kill_process
 	my ($target) = @_;
 	if ($target eq 'postmaster')
 	{
+		my @processes = split /\n/, value_of($node, 'postgres', 'SELECT pid FROM pg_stat_activity');
+		push @processes, slurp_file($node->data_dir . '/postmaster.pid') =~ s/\n.*//sr;
 		$node->kill9;
 		# its children leave when they notice
-		for (1 .. 100) { last if $node->start(fail_ok => 1); sleep 0.1; }
+		for (1 .. 600) { last unless grep { kill 0, $_ } @processes; sleep 0.1; }
+		$node->start;
 		return;
 	}
 	my $pid = value_of($node, 'postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'cvm $target'");
