@@ -264,7 +264,7 @@ $node->safe_psql('postgres', q{UPDATE orders SET total = total * 50});
 @notified = heard(sub { $node->safe_psql('postgres', q{CALL cvm.recompute('shop')}) });
 $run = last_run($node, 'postgres', 'run_id');
 my ($drift) = grep { /"drift"/ } @notified;
-like($drift, qr/"run_id": $run, "portfolio": "shop"/, 'drift is notified, with its run');
+is(value_of($node, 'postgres', "SELECT j ->> 'run_id', j ->> 'portfolio', (j ->> 'model_id')::bigint > 0 FROM (SELECT '$drift'::jsonb AS j) n"), "$run|shop|t", 'drift is notified, with its run');
 is(value_of($node, 'postgres', "SELECT ('$drift'::jsonb -> 'drift' ->> 'mean_spend')::float8 = psi AND exceeded FROM cvm.drift WHERE run_id = $run AND input = 'mean_spend'"), 't',
 	'and how large it is');
 is(scalar(grep { /"status" : "succeeded"/ } @notified), 1, 'beside the end of the run');

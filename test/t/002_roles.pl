@@ -165,7 +165,7 @@ sub spoilt
 {
 	my ($trigger, $row, $left_out, $what) = @_;
 	my $offset = -s $node->logfile;
-	$node->safe_psql('postgres', "CREATE TRIGGER spoil BEFORE $trigger EXECUTE FUNCTION spoil(); $row");
+	$node->safe_psql('postgres', "BEGIN; $row; CREATE TRIGGER spoil BEFORE $trigger EXECUTE FUNCTION spoil(); COMMIT");
 	wait_for_run($node, 'postgres', $teams, "$what: another job ends");
 	is(value_of($node, 'postgres', "SELECT status FROM cvm.job_runs WHERE job_id = $teams ORDER BY run_id DESC LIMIT 1"), 'succeeded', "$what: and succeeds");
 	like(slurp_file($node->logfile, $offset), qr/LOG:  cvm leaves out $left_out: spoilt/, "$what: the log says what is left out");
@@ -177,10 +177,10 @@ $node->safe_psql('postgres', <<~SQL);
 	CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE EXCEPTION 'spoilt'; END \$\$;
 	SQL
 spoilt("INSERT ON cvm.run FOR EACH ROW WHEN (NEW.job_id = $annas)", "UPDATE cvm.job SET next_due = now() - interval '1 day' WHERE job_id = $annas", "job $annas", 'a claim');
-$node->safe_psql('postgres', "UPDATE cvm.job SET next_due = 'infinity', open_run_id = 123456789 WHERE job_id = $annas");
-spoilt("UPDATE ON cvm.job FOR EACH ROW WHEN (OLD.job_id = $annas)", 'SELECT 1', "job $annas", 'an open run');
-my $dead = value_of($node, 'postgres', q{INSERT INTO cvm.run (portfolio) VALUES ('anna') RETURNING run_id});
-spoilt("UPDATE ON cvm.run FOR EACH ROW WHEN (OLD.run_id = $dead)", 'SELECT 1', "run $dead", 'a dead run');
+spoilt("UPDATE ON cvm.job FOR EACH ROW WHEN (OLD.job_id = $annas)", "UPDATE cvm.job SET next_due = 'infinity', open_run_id = 123456789 WHERE job_id = $annas",
+	"job $annas", 'an open run');
+spoilt(q{UPDATE ON cvm.run FOR EACH ROW WHEN (OLD.portfolio = 'anna')}, q{INSERT INTO cvm.run (portfolio) VALUES ('anna')}, 'run \d+', 'a dead run');
+my $dead = value_of($node, 'postgres', q{SELECT max(run_id) FROM cvm.run WHERE portfolio = 'anna'});
 wait_for_run($node, 'postgres', $teams, 'and when the rows are sound again');
 wait_for($node, 'postgres', "SELECT (SELECT status FROM cvm.run WHERE run_id = $dead) = 'crashed' AND open_run_id IS NULL FROM cvm.job WHERE job_id = $annas", 'they are accounted for');
 
