@@ -94,7 +94,14 @@ sub complete
 	is(value_of($node, 'postgres', "SELECT string_agg(status, ',') FROM cvm.job_runs WHERE run_id > $before"), 'succeeded', "$what: it succeeds, once");
 	is(value_of($node, 'postgres', qq{SELECT count(*), count(DISTINCT as_of), min(as_of) IS DISTINCT FROM nullif('$old', '')::timestamptz FROM cvm_shop.customer_value}), '60|1|t',
 		"$what: it has published");
-	is(value_of($node, 'postgres', $relations), $usual, "$what: nothing is left over") if $usual;
+	return unless $usual;
+	# a snapshot of anybody's, such as autovacuum's, puts off what is dropped to the next run
+	for (1 .. 5)
+	{
+		last if value_of($node, 'postgres', $relations) eq $usual;
+		$node->safe_psql('postgres', q{CALL cvm.recompute('shop')});
+	}
+	is(value_of($node, 'postgres', $relations), $usual, "$what: nothing is left over");
 }
 
 complete('before') for 1, 2;
