@@ -24,7 +24,8 @@ ENGINE_OBJS = src/fit.o src/score.o src/recompute/recompute.o src/recompute/owne
 	src/recompute/partition.o src/recompute/publish.o src/recompute/retire.o src/recompute/registry.o \
 	src/recompute/drift.o src/recompute/validate.o
 METRIC_OBJS = src/metric/formula.o src/metric/sample.o src/metric/tally.o src/metric/review.o
-WORKER_OBJS = src/worker/launcher.o src/worker/runner.o src/worker/job.o src/worker/shared.o
+WORKER_OBJS = src/worker/launcher.o src/worker/runner.o src/worker/account.o src/worker/job.o \
+	src/worker/shared.o
 OBJS = src/cvm.o $(MATH_OBJS) $(MODEL_OBJS) $(TYPE_OBJS) $(ENGINE_OBJS) $(METRIC_OBJS) $(WORKER_OBJS)
 
 SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql sql/score.sql sql/rfm.sql \

@@ -29,18 +29,20 @@ COMMENT ON FUNCTION cvm.may_read_in(text, text) IS 'Whether the current role may
 
 -- ---------- tables ----------
 
-CREATE SEQUENCE cvm.portfolio_id_seq AS integer;
-COMMENT ON SEQUENCE cvm.portfolio_id_seq IS 'Numbers portfolios.';
+-- An owner may write rows by hand, so privileges are by column: numbers, names and what cvm keeps
+-- itself are nobody's to write.  No foreign keys between these tables: pg_restore -j loads them in
+-- any order, with the keys there already; the trigger delete_portfolio deletes instead.
 
 CREATE TABLE cvm.portfolio (
     portfolio text PRIMARY KEY CHECK (pg_catalog.octet_length(portfolio) BETWEEN 1 AND 59),
-    portfolio_id integer NOT NULL UNIQUE DEFAULT pg_catalog.nextval('cvm.portfolio_id_seq'::regclass),
+    portfolio_id integer GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME cvm.portfolio_id_seq) UNIQUE CHECK (portfolio_id > 0),
     output_schema text NOT NULL UNIQUE,
     owns_schema boolean NOT NULL,
     created_by text NOT NULL DEFAULT current_user,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     options jsonb NOT NULL
 );
+COMMENT ON SEQUENCE cvm.portfolio_id_seq IS 'Numbers portfolios.';
 COMMENT ON TABLE cvm.portfolio IS 'Portfolios: sets of customers that are valued together. The owner of the output schema owns the portfolio. Read cvm.portfolios.';
 COMMENT ON COLUMN cvm.portfolio.portfolio IS 'name, at most 59 bytes';
 COMMENT ON COLUMN cvm.portfolio.portfolio_id IS 'number, part of the tag of the lock that a recompute holds';
@@ -69,7 +71,7 @@ RETURN (SELECT r.rolname::text FROM cvm.portfolio p JOIN pg_catalog.pg_roles r O
 COMMENT ON FUNCTION cvm.portfolio_owner(text) IS 'Name of the portfolio''s owner; NULL if there is none.';
 
 CREATE TABLE cvm.feed (
-    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    portfolio text NOT NULL,
     kind text NOT NULL,
     relation_schema text NOT NULL,
     relation_name text NOT NULL,
@@ -87,8 +89,8 @@ SELECT pg_catalog.pg_extension_config_dump('cvm.portfolio', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.portfolio_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.feed', '');
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.portfolio, cvm.feed TO PUBLIC;
-GRANT USAGE ON SEQUENCE cvm.portfolio_id_seq TO PUBLIC;
+GRANT SELECT, DELETE, INSERT (portfolio, output_schema, owns_schema, options), UPDATE (options) ON cvm.portfolio TO PUBLIC;
+GRANT SELECT, INSERT, DELETE, UPDATE (relation_schema, relation_name, columns) ON cvm.feed TO PUBLIC;
 ALTER TABLE cvm.portfolio ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.portfolio USING (cvm.may_act_in(output_schema, created_by))
     WITH CHECK (cvm.schema_owner(output_schema) IS NOT NULL AND cvm.may_act_in(output_schema, created_by));
@@ -100,6 +102,27 @@ CREATE POLICY owner ON cvm.feed USING (cvm.may_act(portfolio)) WITH CHECK (cvm.m
 CREATE POLICY reader ON cvm.feed FOR SELECT USING (cvm.may_read(portfolio));
 COMMENT ON POLICY owner ON cvm.feed IS 'Members of the owner change the feeds of their portfolios.';
 COMMENT ON POLICY reader ON cvm.feed IS 'Readers of the output schema and pg_monitor see them.';
+
+-- Before the row goes, since who may delete the others is decided by it.
+CREATE FUNCTION cvm.delete_portfolio() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM cvm.feed f WHERE f.portfolio = OLD.portfolio;
+    DELETE FROM cvm.job j WHERE j.portfolio = OLD.portfolio;
+    DELETE FROM cvm.run_error e WHERE e.portfolio = OLD.portfolio;
+    DELETE FROM cvm.run r WHERE r.portfolio = OLD.portfolio;
+    DELETE FROM cvm.promotion p WHERE p.portfolio = OLD.portfolio;
+    DELETE FROM cvm.model_input i WHERE i.portfolio = OLD.portfolio;
+    DELETE FROM cvm.drift_measure d WHERE d.portfolio = OLD.portfolio;
+    DELETE FROM cvm.fitted_model m WHERE m.portfolio = OLD.portfolio;
+    DELETE FROM cvm.validation_decile d WHERE d.portfolio = OLD.portfolio;
+    DELETE FROM cvm.validation v WHERE v.portfolio = OLD.portfolio;
+    RETURN OLD;
+END $$;
+COMMENT ON FUNCTION cvm.delete_portfolio() IS 'Trigger of cvm.portfolio: what was recorded of a portfolio goes with it, so that nobody inherits it with the name.';
+
+CREATE TRIGGER delete_portfolio BEFORE DELETE ON cvm.portfolio FOR EACH ROW EXECUTE FUNCTION cvm.delete_portfolio();
+COMMENT ON TRIGGER delete_portfolio ON cvm.portfolio IS 'Deletes the rows of other tables with the portfolio.';
 
 -- ---------- options ----------
 

@@ -181,7 +181,7 @@ record_failure(Run *run, const ErrorData *error)
 	cvm_spi(SPI_OK_INSERT,
 			"INSERT INTO cvm.run_error (run_id, portfolio, message, detail, hint, context)"
 			" SELECT r.run_id, r.portfolio, $4, $5, $6, $7 FROM cvm.run r WHERE r.run_id = $1"
-			" ON CONFLICT (run_id) DO NOTHING",
+			" ON CONFLICT (run_id, portfolio) DO NOTHING",
 			7, types, values, nulls);
 }
 
