@@ -2,9 +2,10 @@
  * segment.c: the portfolio's editable segment rules, as one expression over a row
  * of score.
  *
- * A rule is a boolean SQL expression over the columns of score, evaluated like a
- * CHECK constraint: no subqueries, aggregates or other rows.  The first rule by
- * position that is true names the segment; none: 'unclassified'.
+ * A rule is a boolean SQL expression over the columns of score and the names that
+ * customer_value gives them, evaluated like a CHECK constraint: no subqueries,
+ * aggregates or other rows.  The first rule by position that is true names the
+ * segment; none: 'unclassified'.
  */
 #include "engine.h"
 
@@ -45,20 +46,41 @@ struct SegmentRules
 	int			unclassified;	/* index of the segment of customers that no rule takes */
 };
 
-/* Adds to an error in a user's predicate which rule it is. */
+/* Columns of customer_value that score computes from, or names otherwise (sql/output.sql, create_output_views). */
+static const struct
+{
+	const char *name,
+			   *expression;
+}			value_columns[] = {
+	{"churn_risk", "p_no_purchase"},
+	{"first_at", "cvm.first_at(history)"},
+	{"last_at", "cvm.last_at(history)"},
+	{"lifetime_value", "realised_value::pg_catalog.float8 OPERATOR(pg_catalog.+) residual_value"},
+	{"mean_spend", "cvm.mean_spend(history)"},
+	{"orders", "cvm.orders(history)"},
+	{"repeat_periods", "cvm.repeat_periods(history)"},
+	{"rfm_cell", "cvm.rfm(recency_score, frequency_score, monetary_score)::pg_catalog.text"}
+};
+
+/* Adds to an error in a user's predicate which rule it is, and to a name that is none which there are. */
 static void
 rule_error_context(void *arg)
 {
 	const Rule *rule = arg;
 
 	errcontext("segment rule at position %d: %s", rule->position, rule->predicate);
+	if (geterrcode() == ERRCODE_UNDEFINED_COLUMN)
+		errhint("A rule may use realised_value, residual_value, residual_low, residual_high, lifetime_value,"
+				" expected_purchases, expected_spend, mean_spend, orders, repeat_periods, first_at, last_at, p_alive,"
+				" churn_risk, value_at_risk, days_silent, is_lapsed, next_purchase_on, recency_score, frequency_score,"
+				" monetary_score, rfm_cell, method, status, customer_id and history.");
 }
 
 /* The predicate's parse tree: SELECT <predicate>, and nothing but one expression. */
 static Node *
-parse_predicate(const Rule *rule)
+parse_predicate(const char *predicate)
 {
-	List	   *statements = raw_parser(psprintf("SELECT (%s\n)", rule->predicate), RAW_PARSE_DEFAULT);
+	List	   *statements = raw_parser(psprintf("SELECT (%s\n)", predicate), RAW_PARSE_DEFAULT);
 	SelectStmt *select;
 
 	if (list_length(statements) == 1 && IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
@@ -76,8 +98,20 @@ parse_predicate(const Rule *rule)
 	return NULL;
 }
 
+/* What customer_value calls a name that score has not. */
+static Node *
+value_column(ParseState *pstate, ColumnRef *reference, Node *found)
+{
+	if (found != NULL || list_length(reference->fields) != 1 || !IsA(linitial(reference->fields), String))
+		return NULL;
+	for (int i = 0; i < lengthof(value_columns); i++)
+		if (strcmp(strVal(linitial(reference->fields)), value_columns[i].name) == 0)
+			return transformExpr(pstate, parse_predicate(value_columns[i].expression), pstate->p_expr_kind);
+	return NULL;
+}
+
 static ExprState *
-compile(SegmentRules *rules, Rule *rule, Relation score)
+compile(EState *estate, Rule *rule, Relation score)
 {
 	ErrorContextCallback callback = {error_context_stack, rule_error_context, rule};
 	ParseState *pstate = make_parsestate(NULL);
@@ -88,10 +122,11 @@ compile(SegmentRules *rules, Rule *rule, Relation score)
 	error_context_stack = &callback;
 	item = addRangeTableEntryForRelation(pstate, score, AccessShareLock, makeAlias("score", NIL), false, true);
 	addNSItemToQuery(pstate, item, true, true, true);
-	expression = transformExpr(pstate, parse_predicate(rule), EXPR_KIND_CHECK_CONSTRAINT);
+	pstate->p_post_columnref_hook = value_column;
+	expression = transformExpr(pstate, parse_predicate(rule->predicate), EXPR_KIND_CHECK_CONSTRAINT);
 	expression = coerce_to_boolean(pstate, expression, "SEGMENT RULE");
 	assign_expr_collations(pstate, expression);
-	state = ExecPrepareExpr((Expr *) expression, rules->estate);
+	state = ExecPrepareExpr((Expr *) expression, estate);
 	free_parsestate(pstate);
 	error_context_stack = callback.previous;
 	return state;
@@ -145,10 +180,21 @@ cvm_segment_rules_load(const RecomputePlan *plan, Relation score)
 	for (int i = 0; i < rules->n_rules; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		rules->rules[i].state = compile(rules, &rules->rules[i], score);
+		rules->rules[i].state = compile(rules->estate, &rules->rules[i], score);
 	}
 	rules->unclassified = cvm_names_add(rules->names, CVM_UNCLASSIFIED);
 	return rules;
+}
+
+/* Raises unless the predicate can be a rule. */
+void
+cvm_segment_rule_check(int position, const char *predicate, Relation score)
+{
+	Rule		rule = {.position = position, .predicate = predicate};
+	EState	   *estate = CreateExecutorState();
+
+	(void) compile(estate, &rule, score);
+	FreeExecutorState(estate);
 }
 
 int
