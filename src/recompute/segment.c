@@ -32,6 +32,7 @@ typedef struct Rule
 {
 	int32		position;
 	const char *predicate;
+	Relation	score;			/* while it is compiled */
 	int			segment;		/* index into names */
 	ExprState  *state;
 } Rule;
@@ -62,18 +63,36 @@ static const struct
 	{"rfm_cell", "cvm.rfm(recency_score, frequency_score, monetary_score)::pg_catalog.text"}
 };
 
-/* Adds to an error in a user's predicate which rule it is, and to a name that is none which there are. */
+/* The names that a rule may use, for a hint: not those of what it decides. */
+static char *
+column_names(Relation score)
+{
+	TupleDesc	desc = RelationGetDescr(score);
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
+
+		if (!TupleDescAttr(desc, i)->attisdropped &&
+			strcmp(name, "run_id") != 0 && strcmp(name, "segment") != 0 && strcmp(name, "since") != 0)
+			appendStringInfo(&names, "%s, ", name);
+	}
+	for (int i = 0; i < lengthof(value_columns); i++)
+		appendStringInfo(&names, "%s%s", value_columns[i].name, i < lengthof(value_columns) - 1 ? ", " : "");
+	return names.data;
+}
+
+/* Adds to an error in a user's predicate which rule it is. */
 static void
 rule_error_context(void *arg)
 {
 	const Rule *rule = arg;
 
 	errcontext("segment rule at position %d: %s", rule->position, rule->predicate);
-	if (geterrcode() == ERRCODE_UNDEFINED_COLUMN)
-		errhint("A rule may use realised_value, residual_value, residual_low, residual_high, lifetime_value,"
-				" expected_purchases, expected_spend, mean_spend, orders, repeat_periods, first_at, last_at, p_alive,"
-				" churn_risk, value_at_risk, days_silent, is_lapsed, next_purchase_on, recency_score, frequency_score,"
-				" monetary_score, rfm_cell, method, status, customer_id and history.");
+	if (rule->score != NULL && geterrcode() == ERRCODE_UNDEFINED_COLUMN)
+		errhint("A rule may use %s.", column_names(rule->score));
 }
 
 /* The predicate's parse tree: SELECT <predicate>, and nothing but one expression. */
@@ -119,6 +138,7 @@ compile(EState *estate, Rule *rule, Relation score)
 	Node	   *expression;
 	ExprState  *state;
 
+	rule->score = score;
 	error_context_stack = &callback;
 	item = addRangeTableEntryForRelation(pstate, score, AccessShareLock, makeAlias("score", NIL), false, true);
 	addNSItemToQuery(pstate, item, true, true, true);
@@ -129,6 +149,7 @@ compile(EState *estate, Rule *rule, Relation score)
 	state = ExecPrepareExpr((Expr *) expression, estate);
 	free_parsestate(pstate);
 	error_context_stack = callback.previous;
+	rule->score = NULL;
 	return state;
 }
 
