@@ -217,14 +217,20 @@ COMMENT ON TRIGGER announce_run ON cvm.run IS 'NOTIFY cvm when a run ends, by a 
 
 -- ---------- schedule, alter, run, cancel ----------
 
+-- The present value is not for everybody to see: pg_settings leaves it out, current_setting would raise.
+CREATE FUNCTION cvm.preload_hint() RETURNS text
+LANGUAGE sql STABLE
+RETURN pg_catalog.format('Put shared_preload_libraries = ''%s'' into postgresql.conf and restart the server, or CALL cvm.recompute from another scheduler.',
+    pg_catalog.concat_ws(', ', nullif((SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'shared_preload_libraries'), ''), 'cvm'));
+COMMENT ON FUNCTION cvm.preload_hint() IS 'How to have the worker start jobs where the library is not preloaded; other libraries are named if the current role may see them.';
+
 CREATE FUNCTION cvm.warn_if_nobody_runs_jobs() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT cvm.is_preloaded() THEN
         RAISE WARNING USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'no background worker starts this job: the server has not preloaded cvm',
-            HINT = format('Put shared_preload_libraries = ''%s'' into postgresql.conf and restart the server, or call CALL cvm.recompute from another scheduler.',
-                          concat_ws(', ', nullif(current_setting('shared_preload_libraries', true), ''), 'cvm'));
+            HINT = cvm.preload_hint();
     ELSIF NOT current_setting('cvm.worker_enabled')::boolean THEN
         RAISE WARNING USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'no background worker starts this job: cvm.worker_enabled is off';

@@ -137,7 +137,7 @@ FROM (VALUES
     ('value_horizon', 'interval', NULL, 'horizon of residual values; unlimited unless set'),
     ('margin', 'number', '1', 'share of an amount that is value: 1 values revenue, 0.4 a margin of 40 %; above 0, at most 1'),
     ('portfolio_currency', 'text', NULL, 'currency code of the amounts, three letters, shown with every value'),
-    ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase and the spend model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them'),
+    ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase and the spend model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them. A kind that is not named keeps its default: ["bg/nbd"] leaves gamma-gamma for the spend'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
     ('schema', 'text', 'cvm_<portfolio>', 'output schema, set when the portfolio is created: an existing empty schema of one''s own, or a new one')
@@ -405,6 +405,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.feed_relation(text, text) IS 'The relation of a feed, resolved by name now. 42704 no such feed, 42P01 the relation is gone, 42809 it is no table or view, or temporary.';
 
+CREATE FUNCTION cvm.edit_distance(a text, b text) RETURNS integer
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_edit_distance';
+COMMENT ON FUNCTION cvm.edit_distance(text, text) IS 'Characters to insert, delete or replace from a to b (Levenshtein 1966); 22023 for more than 255 characters. Orders the names in a hint.';
+
 CREATE FUNCTION cvm.feed_column(portfolio text, kind text, relation oid, role text) RETURNS pg_catalog.pg_attribute
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -417,10 +421,11 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
             MESSAGE = format('the %s feed of portfolio "%s" has no column "%s", which is mapped as %s', kind, portfolio, wanted, role),
-            DETAIL = format('%s has: %s.', relation::regclass,
-                            (SELECT coalesce(string_agg(a.attname, ', ' ORDER BY a.attnum), 'no columns') FROM pg_attribute a
-                             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped)),
-            HINT = 'Name a column that it has: cvm.add_feed changes a mapping. The last published result stays as it is.';
+            HINT = format('%s has, the nearest first: %s.%s', relation::regclass,
+                          (SELECT coalesce(string_agg(a.attname, ', ' ORDER BY cvm.edit_distance(lower(left(wanted, 63)), lower(a.attname)), a.attnum), 'no columns')
+                           FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped),
+                          CASE WHEN EXISTS (SELECT FROM cvm.run r WHERE r.portfolio = feed_column.portfolio)
+                               THEN ' cvm.add_feed changes a mapping; the last published result stays as it is.' ELSE '' END);
     END IF;
     RETURN result;
 END $$;
@@ -514,6 +519,13 @@ BEGIN
             MESSAGE = format('the name of the output schema "%s" is longer than 63 bytes', wanted);
     END IF;
     IF owner IS NULL THEN
+        IF NOT has_database_privilege(current_database(), 'CREATE') THEN
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+                MESSAGE = format('permission denied to create the output schema "%s"', wanted),
+                DETAIL = format('Role "%s" lacks the privilege CREATE on database "%s".', current_user, current_database()),
+                HINT = format('GRANT CREATE ON DATABASE %I TO %I; or name an empty schema of your own with the option "schema", such as {"schema": "my_clv"}.',
+                              current_database(), current_user);
+        END IF;
         EXECUTE format('CREATE SCHEMA %I', wanted);
         EXECUTE format('COMMENT ON SCHEMA %I IS %L', wanted, format('customer value of portfolio %s', portfolio));
         RETURN true;
@@ -659,4 +671,4 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.grant_read(text, regrole) IS
-'Lets a role read the published relations of a portfolio, its runs, freshness and dictionary; never its errors'' text, feeds or rules. 42704 unknown portfolio, 42501 not permitted. Undo it with REVOKE on the schema.';
+'Lets a role read the published relations of a portfolio, its segment rules, runs, freshness and dictionary; never its errors'' text, nor the rows of its feeds. 42704 unknown portfolio, 42501 not permitted. Undo it with REVOKE on the schema.';

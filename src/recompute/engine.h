@@ -250,6 +250,7 @@ struct TupleTableSlot;
 #define CVM_UNCLASSIFIED "unclassified"
 
 extern SegmentRules *cvm_segment_rules_load(const RecomputePlan *plan, Relation score);
+extern void cvm_segment_rule_check(int position, const char *predicate, Relation score);
 extern int	cvm_segment_of(SegmentRules *rules, struct TupleTableSlot *slot);	/* index, see below */
 extern int	cvm_segment_count(const SegmentRules *rules);	/* with unclassified */
 extern const char *cvm_segment_name(const SegmentRules *rules, int segment);

@@ -19,6 +19,7 @@ WHERE k <= floor(-ln(u(c, 3)) * 4);
 
 -- create_portfolio refuses what can not work, and leaves nothing behind
 SELECT cvm.create_portfolio('shop', 'orders', 'customer', 'ordered_at', 'total');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'order_time', 'total');
 SELECT cvm.create_portfolio('shop', 'orders', 'place', 'ordered_at', 'total');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'note', 'total');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'note');
@@ -35,6 +36,29 @@ SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'tota
 DROP SCHEMA cvm_shop CASCADE;
 SELECT count(*) AS portfolios FROM cvm.portfolios WHERE portfolio = 'shop';
 SELECT count(*) AS schemas FROM pg_namespace WHERE nspname = 'cvm_shop';
+
+-- without CREATE on the database: an empty schema of one's own will do
+CREATE ROLE regress_newcomer;
+GRANT USAGE ON SCHEMA portfolio_test TO regress_newcomer;
+GRANT SELECT ON orders TO regress_newcomer;
+CREATE SCHEMA regress_newcomers AUTHORIZATION regress_newcomer;
+SET ROLE regress_newcomer;
+DO $$ BEGIN PERFORM cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total');
+EXCEPTION WHEN insufficient_privilege THEN
+    DECLARE hint text; detail text; BEGIN
+        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT, detail = PG_EXCEPTION_DETAIL;
+        RAISE WARNING '% | % | %', SQLERRM, replace(detail, current_database(), 'x'), replace(hint, current_database(), 'x');
+    END;
+END $$;
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"schema": "regress_newcomers"}');
+-- a server that has not preloaded says what to write, whatever one may see
+SELECT cvm.preload_hint();
+SELECT cvm.drop_portfolio('shop');
+RESET ROLE;
+DROP SCHEMA regress_newcomers;
+REVOKE ALL ON orders FROM regress_newcomer;
+REVOKE ALL ON SCHEMA portfolio_test FROM regress_newcomer;
+DROP ROLE regress_newcomer;
 
 -- options: unknown keys and values outside their domains
 \set VERBOSITY terse
@@ -139,6 +163,29 @@ SELECT level, finding, hint FROM cvm.check('odd') LIMIT 1;
 DROP TABLE odd;
 SELECT level, finding, hint FROM cvm.check('odd') LIMIT 1;
 SELECT cvm.check('nobody');
+-- check: models, rules and jobs
+SELECT level, finding FROM cvm.check('shop') WHERE finding LIKE '%penalised%';
+UPDATE cvm.fitted_model SET rung = 'penalised' WHERE portfolio = 'shop' AND status = 'live' AND role = 'purchases';
+UPDATE cvm.fitted_model SET rung = 'simpler' WHERE portfolio = 'shop' AND status = 'live' AND role = 'spend';
+SELECT level, finding, hint FROM cvm.check('shop') WHERE finding LIKE 'the live %' \gx
+UPDATE cvm.fitted_model SET rung = 'full' WHERE portfolio = 'shop';
+BEGIN;
+UPDATE cvm_shop.segment_rule SET predicate = 'no_such_column > 1' WHERE position = 10;
+UPDATE cvm_shop.segment_rule SET predicate = '1' WHERE position = 20;
+UPDATE cvm_shop.segment_rule SET predicate = '(SELECT true)' WHERE position = 30;
+UPDATE cvm_shop.segment_rule SET predicate = 'count(*) > 1' WHERE position = 40;
+UPDATE cvm_shop.segment_rule SET predicate = 'orders > ' WHERE position = 50;
+UPDATE cvm_shop.segment_rule SET predicate = 'churn_risk > 0.5 AND orders > 2 AND repeat_periods > 0 AND mean_spend > 1 AND first_at < last_at AND lifetime_value > 1 AND rfm_cell < ''3-3'' '
+WHERE position = 60;
+SELECT level, finding, hint FROM cvm.check('shop') WHERE finding LIKE 'segment rule%' \gx
+ROLLBACK;
+SELECT cvm.schedule('shop', every => '1 day', starting => '2999-01-01 00:00+00') IS NOT NULL AS scheduled;
+SELECT finding FROM cvm.check('shop') WHERE finding LIKE '%job%';
+SELECT cvm.schedule('shop', every => '1 day', starting => '2999-01-01 00:00+00') IS NOT NULL AS scheduled FROM generate_series(1, 2);
+UPDATE cvm.job SET enabled = false WHERE job_id = (SELECT min(job_id) FROM cvm.job);
+UPDATE cvm.job SET home = 'elsewhere' WHERE job_id = (SELECT max(job_id) FROM cvm.job);
+SELECT level, regexp_replace(finding, '(job) [0-9]+$|(: )[0-9, ]+$', '\1\2 ...') AS finding, hint FROM cvm.check('shop') WHERE finding LIKE '%job%';
+SELECT count(*) AS unscheduled FROM (SELECT cvm.unschedule(job_id) FROM cvm.job) u;
 SELECT cvm.check(NULL);
 SELECT cvm.drop_portfolio('odd');
 
@@ -186,7 +233,9 @@ SELECT count(*) AS undescribed FROM cvm.data_dictionary WHERE description IS NUL
 SELECT count(*) > 50 AS columns FROM cvm.data_dictionary;
 CALL cvm.recompute('own');
 SELECT cvm.grant_read('own', 'regress_other');
-SELECT * FROM regress_out.segment_rule;
+SELECT count(*) AS rules FROM regress_out.segment_rule;
+UPDATE regress_out.segment_rule SET predicate = 'true';
+SELECT * FROM regress_out.published;
 DELETE FROM cvm.run;
 RESET ROLE;
 -- errors are for the owner

@@ -73,10 +73,18 @@ is($standby->safe_psql('postgres', 'SELECT cvm.is_preloaded()'), 'f', 'without p
 like($id, qr/^\d+$/, 'a job can be scheduled');
 like($warning, qr/WARNING:  no background worker starts this job: the server has not preloaded cvm\nHINT:  Put shared_preload_libraries = 'cvm' into postgresql.conf/,
 	'with a warning that says what to do');
+like(value_of($standby, 'postgres', q{SELECT finding, hint FROM cvm.check('shop') WHERE finding LIKE 'no background worker%'}),
+	qr/has not preloaded cvm\|Put shared_preload_libraries = 'cvm'/, 'cvm.check says so too');
+my ($code, undef, $told) = $standby->psql('postgres', q{BEGIN; CREATE ROLE ordinary LOGIN; CREATE SCHEMA hers AUTHORIZATION ordinary;
+	GRANT SELECT ON orders TO ordinary; SET ROLE ordinary;
+	SELECT cvm.create_portfolio('hers', 'orders', 'customer_id', 'ordered_at', 'total', '{"schema": "hers"}');
+	SELECT cvm.schedule('hers'); SELECT * FROM cvm.check('hers'); ROLLBACK});
+is($code, 0, 'a role that may not see the setting can schedule and check');
+like($told, qr/HINT:  Put shared_preload_libraries = 'cvm'/, 'and is told the same');
 $standby->safe_psql('postgres', q{CALL cvm.recompute('shop')});
 is(last_run($standby, 'postgres', 'job_id IS NULL, status'), 't|succeeded', 'a recompute by hand works');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM cvm.progress'), '0', 'progress is empty');
-my ($code, undef, $fatal) = $standby->psql('postgres', 'SELECT cvm.cancel_job(' . $id . ')');
+($code) = $standby->psql('postgres', 'SELECT cvm.cancel_job(' . $id . ')');
 is($code, 0, 'cancel_job finds nothing');
 $standby->append_conf('postgresql.conf', q{shared_preload_libraries = 'cvm'});
 $standby->restart;
