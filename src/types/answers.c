@@ -343,9 +343,9 @@ read_cell(Reader *reader, Answers *answers, int next)
 	if (answers->weighted)
 	{
 		expect(reader, '(');
-		cvm_answers_weights(answers)[i] = read_double(reader, "a sum of weights");
+		cvm_answers_weights(answers)[i] = read_double(reader, "a sum of weights") + 0.0;	/* no -0 */
 		expect(reader, ',');
-		cvm_answers_squares(answers)[i] = read_double(reader, "a sum of squared weights");
+		cvm_answers_squares(answers)[i] = read_double(reader, "a sum of squared weights") + 0.0;
 		expect(reader, ')');
 	}
 	return (int) i + 1;
@@ -367,6 +367,8 @@ cvm_answers_in(PG_FUNCTION_ARGS)
 	if (!accept(&reader, '{'))
 	{
 		printed = read_double(&reader, "\"{\"");
+		if (isnan(printed))
+			refuse_syntax(&reader, "another number");
 		expect(&reader, '{');
 	}
 	read_scale(&reader, &scale);

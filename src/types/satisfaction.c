@@ -40,7 +40,7 @@ square_of(Answers *answers, int i)
 AnswersMoments
 cvm_answers_moments(Answers *answers)
 {
-	AnswersMoments		m = {.n = cvm_answers_n(answers)};
+	AnswersMoments m = {.n = cvm_answers_n(answers)};
 	double		squares = 0;
 	double		sum = 0;
 
@@ -66,7 +66,7 @@ cvm_answers_moments(Answers *answers)
 double
 cvm_answers_score(Answers *answers)
 {
-	AnswersMoments		m = cvm_answers_moments(answers);
+	AnswersMoments m = cvm_answers_moments(answers);
 
 	return m.n > 0 ? m.score : NAN;
 }
@@ -270,7 +270,7 @@ cvm_answers_score_of(PG_FUNCTION_ARGS)
 	return return_known(fcinfo, cvm_answers_score(PG_GETARG_ANSWERS_P(0)));
 }
 
-/* AnswersMoments of the answers themselves, whatever the measure. */
+/* Moments of the answers themselves, whatever the measure. */
 static AnswersMoments
 mean_moments(Answers *answers)
 {
@@ -285,7 +285,7 @@ PG_FUNCTION_INFO_V1(cvm_answers_mean);
 Datum
 cvm_answers_mean(PG_FUNCTION_ARGS)
 {
-	AnswersMoments		m = mean_moments(PG_GETARG_ANSWERS_P(0));
+	AnswersMoments m = mean_moments(PG_GETARG_ANSWERS_P(0));
 
 	return return_known(fcinfo, m.n > 0 ? m.score : NAN);
 }
@@ -296,7 +296,7 @@ Datum
 cvm_answers_deviation(PG_FUNCTION_ARGS)
 {
 	Answers    *answers = PG_GETARG_ANSWERS_P(0);
-	AnswersMoments		m = mean_moments(answers);
+	AnswersMoments m = mean_moments(answers);
 	double		sum = 0;
 
 	if (m.n < 2)
@@ -316,7 +316,7 @@ Datum
 cvm_answers_standard_error(PG_FUNCTION_ARGS)
 {
 	Answers    *answers = PG_GETARG_ANSWERS_P(0);
-	AnswersMoments		m = cvm_answers_moments(answers);
+	AnswersMoments m = cvm_answers_moments(answers);
 	bool		unbiased = PG_NARGS() > 1 ? PG_GETARG_BOOL(1) : cvm_answers_unbiased(answers);
 
 	return return_known(fcinfo, sqrt(cvm_answers_variance(&m, unbiased)));

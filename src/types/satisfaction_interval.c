@@ -183,7 +183,7 @@ Datum
 cvm_answers_interval(PG_FUNCTION_ARGS)
 {
 	Answers    *answers = PG_GETARG_ANSWERS_P(0);
-	AnswersMoments		m = cvm_answers_moments(answers);
+	AnswersMoments m = cvm_answers_moments(answers);
 	Range		range = {NAN, NAN};
 
 	if (interval(answers, &m, confidence_argument(fcinfo, 1), method_argument(fcinfo, 2, answers), &range))
@@ -197,7 +197,7 @@ cvm_answers_interval(PG_FUNCTION_ARGS)
 typedef struct Pair
 {
 	Answers    *answers[2];
-	AnswersMoments		m[2];
+	AnswersMoments m[2];
 	double		variance[2];	/* of the scores */
 } Pair;
 
@@ -325,7 +325,7 @@ cvm_answers_table(PG_FUNCTION_ARGS)
 {
 	Answers    *answers = PG_GETARG_ANSWERS_P(0);
 	double		z = -cvm_normal_quantile(0.5 * (1 - confidence_argument(fcinfo, 1)));
-	AnswersMoments		m = cvm_answers_moments(answers);
+	AnswersMoments m = cvm_answers_moments(answers);
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -174,7 +174,7 @@ FROM generate_series(0, 13) x, LATERAL (SELECT format('top-1 {0..1 high, 0:%s, 1
 -- text and binary forms lose nothing
 INSERT INTO whole (a) SELECT a FROM truth;
 INSERT INTO whole (a) SELECT cvm.weighted_answers(s, w, -5, 5, 'low') FROM (VALUES (-5, 0.1::float8 + 0.2), (0, 1e-100), (0, 1 / 3::float8), (5, 1e100)) v(s, w);
-INSERT INTO whole (a) VALUES ('{0..1 low}'), ('{-1000000000..-999999000 low, -999999500:9223372036854775807}'), ('top-1000 {0..1000 high, 0:1}'), ('mean 0.5 {0..1 high, 0:1, 1:1}'), ('{0..2 high,0:0,2:1}'), (' top-1 0.5 { 0 .. 1 high , 0 : 1 , 1 : 1 } ');
+INSERT INTO whole (a) VALUES ('{0..1 low}'), ('{-1000000000..-999999000 low, -999999500:9223372036854775807}'), ('top-1000 {0..1000 high, 0:1}'), ('mean 0.5 {0..1 high, 0:1, 1:1}'), ('{0..2 high,0:0,2:1}'), ('{0..1 high weighted, 0:0(-0,-0.0)}'), (' top-1 0.5 { 0 .. 1 high , 0 : 1 , 1 : 1 } ');
 SELECT a FROM whole WHERE cvm.n(a) < 5 AND cvm.lowest(a) > -1000 ORDER BY a::text;
 SELECT bool_and(a::text::cvm.answers = a) AS text, (SELECT count(*) FROM (SELECT a FROM whole UNION SELECT a FROM whole) d) = count(DISTINCT a::text) AS hashes FROM whole;
 SELECT encode(cvm.answers_send('top-2 {1..3 low, 2:7}'), 'hex'), encode(cvm.answers_send('{0..1 high weighted, 1:1(0.5,0.25)}'), 'hex');
@@ -230,7 +230,7 @@ SELECT statement, error_of('SELECT ' || statement) FROM (VALUES
 SELECT text, error_of(format('SELECT %L::cvm.answers', text)) FROM (VALUES
     (''), ('{}'), ('{0..10}'), ('{0..10 high'), ('{0..10 high} x'), ('{0..10 high, 3}'), ('{0..10 high, 3:}'), ('{0..10 high, 3:1.5}'), ('{0..10 high, 3.5:1}'), ('{0..10 high, 3:-1}'), ('{0..10 high, 3:1, 3:1}'), ('{0..10 high, 3:1, 2:1}'),
     ('{0..10 high, 11:1}'), ('{0..10 high, -1:1}'), ('{0..10 sideways}'), ('{0..10 high heavy}'), ('{10..0 high}'), ('{0..0 high}'), ('{0..99999999999 high}'), ('{0..5 high, 1:99999999999999999999}'), ('{0..5 high, 1:9223372036854775807, 2:1}'),
-    ('nps {1..5 high, 1:1}'), ('nps 31 {0..10 high, 5:20, 8:30, 9:50}'), ('nps x {0..10 high, 5:1}'), ('nps 0 {0..10 high}'), ('best {0..10 high, 5:1}'), ('top-11 {0..10 high, 5:1}'),
+    ('nps {1..5 high, 1:1}'), ('nps 31 {0..10 high, 5:20, 8:30, 9:50}'), ('nps x {0..10 high, 5:1}'), ('nps nan {0..10 high, 5:1}'), ('nps 0 {0..10 high}'), ('best {0..10 high, 5:1}'), ('top-11 {0..10 high, 5:1}'),
     ('{0..5 high weighted, 1:2}'), ('{0..5 high, 1:2(3,5)}'), ('{0..5 high weighted, 1:2(3,1)}'), ('{0..5 high weighted, 1:2(3,50)}'), ('{0..5 high weighted, 1:2(-3,5)}'), ('{0..5 high weighted, 1:0(3,5)}'), ('{0..5 high weighted, 1:2(inf,5)}'), ('{0..5 high weighted, 1:2(nan,nan)}')
 ) v(text);
 -- a binary message of another version, of a measure that is none, of counts that overflow, of too few
