@@ -1,5 +1,5 @@
 /*
- * gamma_quantile.c: quantiles of the gamma distribution (see gamma_quantile.h).
+ * gamma_quantile.c: quantiles and upper tail of the gamma distribution (see gamma_quantile.h).
  *
  * Newton's method on the logarithm of the nearer tail.  ln Phi, and ln P and
  * ln Q of the gamma distribution as functions of ln x, are concave: a step never
@@ -128,4 +128,12 @@ cvm_log_gamma_quantile(double shape, double level)
 			break;
 	}
 	return log_x;
+}
+
+double
+cvm_log_gamma_upper(double shape, double x)
+{
+	double		slope;
+
+	return log_tail(shape, log(x), true, &slope);
 }
