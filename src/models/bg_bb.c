@@ -61,7 +61,7 @@ check_row(const cvm_row *row)
 	if (row->x > row->t_x)
 		return "x is greater than t_x, but there is at most one purchase an opportunity";
 	if (!(row->weight > 0 && isfinite(row->weight)))
-		return "weight is not above 0";
+		return "weight is not a finite number above 0";
 	return NULL;
 }
 
