@@ -13,6 +13,8 @@
 #include "question.h"
 #include "row.h"
 
+#define MAX_OPPORTUNITIES 1e6	/* beyond, a sum over them is too long to wait for */
+
 /* ---------- answers ---------- */
 
 static Datum
@@ -66,8 +68,14 @@ static Datum
 answer_probability(const Question *question, double horizon, int n)
 {
 	double		alive = question->family->p_alive(question->theta, &question->row);
-	double		given = question->family->pmf_if_alive(question->theta, &question->row, horizon, n);
+	double		given;
 
+	if (question->family->whole_times && horizon > MAX_OPPORTUNITIES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a horizon of %g is more than a million opportunities", horizon),
+				 errdetail("Probabilities in discrete time are sums over the opportunities.")));
+	given = question->family->pmf_if_alive(question->theta, &question->row, horizon, n);
 	return cvm_answer(question, n == 0 ? 1 - alive * (1 - given) : alive * given, "the probability");
 }
 

@@ -310,10 +310,13 @@ sum_far(const count *k, double from, double n, double sum)
 	return sum;
 }
 
+#define MANY 1e6
+
 /*
  * P(m purchases at n opportunities), summed over the number at which the
  * customer is alive (the paper's equation 7, for one who lives through the
- * first).
+ * first).  Without a purchase terms that change by a hundredth or more from one
+ * to the next at MANY have done so ever since the first: there is nothing left.
  */
 static double
 pmf_if_alive(const double *theta, const cvm_row *row, double t, int m)
@@ -327,6 +330,8 @@ pmf_if_alive(const double *theta, const cvm_row *row, double t, int m)
 		return 0;
 	if (!(n >= 1))
 		return 1;
+	if (m == 0)
+		far = fmin(far, MANY);
 	if (n <= far)
 		return fmin(1, exp(log_lived(&k, n) + log_all_below(&k, n, true)));
 	if (!isinf(n))

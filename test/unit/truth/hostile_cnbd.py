@@ -209,15 +209,15 @@ def discounted_until(c, rate, horizon):
     if c.stages(end) * c.k > 30000:
         raise ArithmeticError("too many stages for a time integral")
     with workdps(28):
-        period = min(end, c.al / c.s * c.k)
-        points = [mpf(0)] + [period * mpf(2) ** i for i in range(-1, 40) if period * mpf(2) ** i < end] + [end]
-
         def f(t):
             return exp(-rate * t) * by_stages(c, t, Decimal(10) ** -24)
-        values = [quad(f, points, method="gauss-legendre", maxdegree=degree) for degree in (4, 5)]
-        if abs(values[0] - values[1]) > abs(values[1]) * mpf(10) ** -12:
-            raise ArithmeticError(f"discounted_until {rate} {horizon}: {values}")
-        return exp(-rate * end) * by_stages(c, end) + rate * values[1]
+        # a small alpha bends the curve long before the first mean interval: then again with finer pieces
+        for period in (min(end, c.al / c.s * c.k), min(end, c.al, c.al / c.s * c.k) / 64):
+            points = [mpf(0)] + [period * mpf(2) ** i for i in range(-1, 60) if period * mpf(2) ** i < end] + [end]
+            values = [quad(f, points, method="gauss-legendre", maxdegree=degree) for degree in (4, 5)]
+            if abs(values[0] - values[1]) <= abs(values[1]) * mpf(10) ** -12:
+                return exp(-rate * end) * by_stages(c, end) + rate * values[1]
+        raise ArithmeticError(f"discounted_until {rate} {horizon}: {values}")
 
 
 def pmf(c, t, n):
