@@ -102,32 +102,32 @@ COMMENT ON FUNCTION cvm.p_no_purchase(cvm.model, cvm.purchase_history, timestamp
 CREATE FUNCTION cvm.next_purchase(model cvm.model, x float8, t_x float8, age float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_next_purchase';
 COMMENT ON FUNCTION cvm.next_purchase(cvm.model, float8, float8, float8) IS
-'Median time from now to the next purchase given that the customer is alive, in the model''s time unit. Infinity in bg/bb where fewer of those alive ever buy again; 22003 in continuous time where a number can not hold it. 22023 with the row''s values outside the domain.';
+'Median time from now to the next purchase given that the customer is alive, in the model''s time unit. Infinity in pareto/nbd and bg/bb where fewer of those alive ever buy again; 22003 elsewhere where a number can not hold it. 22023 with the row''s values outside the domain.';
 
 CREATE FUNCTION cvm.next_purchase(model cvm.model, x float8, t_x float8, age float8, q float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_next_purchase';
 COMMENT ON FUNCTION cvm.next_purchase(cvm.model, float8, float8, float8, float8) IS
-'Quantile q of the time from now to the next purchase given that the customer is alive, in the model''s time unit. Infinity in bg/bb where fewer of those alive ever buy again; 22003 in continuous time where a number can not hold it. 22023 unless q is between 0 and 1, and with the row''s values outside the domain.';
+'Quantile q of the time from now to the next purchase given that the customer is alive, in the model''s time unit. Infinity in pareto/nbd and bg/bb where fewer of those alive ever buy again; 22003 elsewhere where a number can not hold it. 22023 unless q is between 0 and 1, and with the row''s values outside the domain.';
 
 CREATE FUNCTION cvm.next_purchase(model cvm.model, history cvm.purchase_history, as_of timestamptz) RETURNS timestamptz
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_next_purchase_history';
 COMMENT ON FUNCTION cvm.next_purchase(cvm.model, cvm.purchase_history, timestamptz) IS
-'Instant by which half of the customers like this one buy again, given that they are alive; infinity where it is beyond the last timestamp, or in bg/bb where fewer of those alive ever buy again. NULL for a history without purchases; 22023 if as_of is before the last purchase, or if a bg/bb model''s unit is not the history''s period.';
+'Instant by which half of the customers like this one buy again, given that they are alive; infinity where it is beyond the last timestamp, or in pareto/nbd and bg/bb where fewer of those alive ever buy again. NULL for a history without purchases; 22023 if as_of is before the last purchase, or if a bg/bb model''s unit is not the history''s period.';
 
 CREATE FUNCTION cvm.next_purchase(model cvm.model, history cvm.purchase_history, as_of timestamptz, q float8) RETURNS timestamptz
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_next_purchase_history';
 COMMENT ON FUNCTION cvm.next_purchase(cvm.model, cvm.purchase_history, timestamptz, float8) IS
-'Instant by which a share q of the customers like this one buy again, given that they are alive; infinity where it is beyond the last timestamp, or in bg/bb where fewer of those alive ever buy again. NULL for a history without purchases; 22023 unless q is between 0 and 1, if as_of is before the last purchase, or if a bg/bb model''s unit is not the history''s period.';
+'Instant by which a share q of the customers like this one buy again, given that they are alive; infinity where it is beyond the last timestamp, or in pareto/nbd and bg/bb where fewer of those alive ever buy again. NULL for a history without purchases; 22023 unless q is between 0 and 1, if as_of is before the last purchase, or if a bg/bb model''s unit is not the history''s period.';
 
 CREATE FUNCTION cvm.next_purchase_window(model cvm.model, x float8, t_x float8, age float8, share float8 DEFAULT 0.8, OUT median float8, OUT low float8, OUT high float8) RETURNS record
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_next_purchase_window';
 COMMENT ON FUNCTION cvm.next_purchase_window(cvm.model, float8, float8, float8, float8) IS
-'Time from now to the next purchase given that the customer is alive, in the model''s time unit: its median, and the central window low to high into which it falls with probability share (quantiles (1 - share) / 2 and (1 + share) / 2). Infinity in bg/bb where fewer of those alive ever buy again; 22003 in continuous time where a number can not hold it. 22023 unless share is between 0 and 1, and with the row''s values outside the domain.';
+'Time from now to the next purchase given that the customer is alive, in the model''s time unit: its median, and the central window low to high into which it falls with probability share (quantiles (1 - share) / 2 and (1 + share) / 2). Infinity in pareto/nbd and bg/bb where fewer of those alive ever buy again; 22003 elsewhere where a number can not hold it. 22023 unless share is between 0 and 1, and with the row''s values outside the domain.';
 
 CREATE FUNCTION cvm.next_purchase_window(model cvm.model, history cvm.purchase_history, as_of timestamptz, share float8 DEFAULT 0.8, OUT median timestamptz, OUT low timestamptz, OUT high timestamptz) RETURNS record
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_next_purchase_window_history';
 COMMENT ON FUNCTION cvm.next_purchase_window(cvm.model, cvm.purchase_history, timestamptz, float8) IS
-'When the customer buys next, given that he is alive: the median, and the central window low to high into which it falls with probability share; infinity where it is beyond the last timestamp, or in bg/bb where fewer of those alive ever buy again. NULL for a history without purchases; 22023 unless share is between 0 and 1, if as_of is before the last purchase, or if a bg/bb model''s unit is not the history''s period.';
+'When the customer buys next, given that he is alive: the median, and the central window low to high into which it falls with probability share; infinity where it is beyond the last timestamp, or in pareto/nbd and bg/bb where fewer of those alive ever buy again. NULL for a history without purchases; 22023 unless share is between 0 and 1, if as_of is before the last purchase, or if a bg/bb model''s unit is not the history''s period.';
 
 CREATE FUNCTION cvm.expected_spend(model cvm.model, x float8, mean_spend float8) RETURNS float8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_expected_spend';

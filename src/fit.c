@@ -292,16 +292,23 @@ all_null(FunctionCallInfo fcinfo, int first)
 	return nulls > 0;
 }
 
-/* A family that looks at log_intervals can not do without; the others do not mind. */
+/* A family that looks at log_intervals can not do without; of the others it has to be a number. */
 static double
 log_intervals_argument(FunctionCallInfo fcinfo, int n, const cvm_family *family)
 {
+	double		value = number_argument(fcinfo, n, 0);
+
 	if (family->needs_log_intervals && PG_NARGS() <= n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s needs log_intervals, the sum of ln(interpurchase time) of each customer", family->name),
 				 errhint("cvm.fit(family, x, t_x, age, weight, log_intervals) takes it, with a weight of 1 for one customer; cvm.fit(family, history, as_of) knows it.")));
-	return number_argument(fcinfo, n, 0);
+	if (!family->needs_log_intervals && !isfinite(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("log_intervals is %s", isnan(value) ? "NaN" : "infinite"),
+				 errdetail("%s does not look at it, but a customer's statistics must be finite.", family->name)));
+	return value;
 }
 
 PG_FUNCTION_INFO_V1(cvm_fit_accum);

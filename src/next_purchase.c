@@ -2,9 +2,9 @@
  * next_purchase.c: when the next purchase is to be expected of a customer who is
  * alive: a quantile of the time to it, or its median and a central window.
  *
- * In continuous time a customer who is alive buys again, and an infinite answer
- * is one that a number can not hold.  In discrete time he may still leave before
- * he buys: then infinity is the answer for those beyond the share who ever do.
+ * In pareto/nbd and bg/bb who is alive may still leave before he buys: then
+ * infinity is the answer beyond the share who ever do.  Otherwise an infinite
+ * answer is one that a number can not hold.
  */
 #include "compat.h"
 
@@ -52,7 +52,7 @@ answer_time(const Question *question, double q)
 {
 	double		t = time_to_next(question, q);
 
-	if (isinf(t) && question->family->whole_times)
+	if (isinf(t) && question->family->pmf_if_alive(question->theta, &question->row, INFINITY, 0) >= 1 - q)
 		return Float8GetDatum(t);
 	return cvm_answer(question, t, "the time to the next purchase");
 }
@@ -111,13 +111,13 @@ Datum
 cvm_next_purchase_window(PG_FUNCTION_ARGS)
 {
 	Question	question;
-	double		tail = (1 - share_argument(fcinfo, 4)) / 2;
+	double		half = share_argument(fcinfo, 4) / 2;
 	Datum		values[3];
 
 	cvm_ask_raw(fcinfo, &question);
 	values[0] = answer_time(&question, 0.5);
-	values[1] = answer_time(&question, tail);
-	values[2] = answer_time(&question, 1 - tail);
+	values[1] = answer_time(&question, 0.5 - half);
+	values[2] = answer_time(&question, 0.5 + half);
 	return return_window(fcinfo, values);
 }
 
@@ -127,7 +127,7 @@ Datum
 cvm_next_purchase_window_history(PG_FUNCTION_ARGS)
 {
 	Question	question;
-	double		tail = (1 - share_argument(fcinfo, 3)) / 2;
+	double		half = share_argument(fcinfo, 3) / 2;
 	TimestampTz as_of = PG_GETARG_TIMESTAMPTZ(2);
 	Datum		values[3];
 
@@ -135,7 +135,7 @@ cvm_next_purchase_window_history(PG_FUNCTION_ARGS)
 	if (question.empty)
 		PG_RETURN_NULL();
 	values[0] = answer_instant(&question, as_of, 0.5);
-	values[1] = answer_instant(&question, as_of, tail);
-	values[2] = answer_instant(&question, as_of, 1 - tail);
+	values[1] = answer_instant(&question, as_of, 0.5 - half);
+	values[2] = answer_instant(&question, as_of, 0.5 + half);
 	return return_window(fcinfo, values);
 }

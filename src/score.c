@@ -144,7 +144,8 @@ cvm_log_likelihood(PG_FUNCTION_ARGS)
 	cvm_ask_raw(fcinfo, &question);
 	if (PG_NARGS() > 4)
 	{
-		question.row.log_intervals = PG_GETARG_FLOAT8(4);
+		question.row.log_intervals = question.family->needs_log_intervals ? PG_GETARG_FLOAT8(4)
+			: cvm_finite_argument(fcinfo, 4, "log_intervals");
 		cvm_check_row(question.family, &question.row);
 	}
 	else if (question.family->needs_log_intervals)

@@ -12,7 +12,7 @@ DECLARE
 BEGIN
     EXECUTE statement;
     RETURN 'no error';
-EXCEPTION WHEN others THEN
+EXCEPTION WHEN query_canceled OR others THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
     RETURN state || ' ' || message || coalesce(nullif(' | ' || detail, ' | '), '');
 END $$;
