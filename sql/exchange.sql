@@ -114,6 +114,7 @@ CREATE FUNCTION cvm.import_model(parameters jsonb, style text) RETURNS cvm.model
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
 DECLARE
     unit interval;
+    model cvm.model;
 BEGIN
     IF parameters ? 'time_unit' THEN
         BEGIN
@@ -126,9 +127,14 @@ BEGIN
                 MESSAGE = format('time_unit can not be %s', parameters -> 'time_unit'), HINT = 'It is an interval as a string, such as "7 days".';
         END IF;
     END IF;
-    RETURN cvm.import_model(parameters, style, coalesce(unit, interval '7 days'));
+    model := cvm.import_model(parameters, style, coalesce(unit, interval '7 days'));
+    IF unit IS NULL AND cvm.family(model) = 'bg/bb' THEN
+        -- how long its opportunities are nobody said
+        model := cvm.model_of_parameters('bg/bb', ARRAY(SELECT (cvm.parameters(model) ->> p)::float8 FROM unnest('{alpha,beta,gamma,delta}'::text[]) AS p), interval '0');
+    END IF;
+    RETURN model;
 END $$;
-COMMENT ON FUNCTION cvm.import_model(jsonb, text) IS 'The same with the time unit that the object names as "time_unit" (cvm.export_model writes it), else a week. Errors likewise, 22023 for a time_unit that is no interval.';
+COMMENT ON FUNCTION cvm.import_model(jsonb, text) IS 'The same with the time unit that the object names as "time_unit" (cvm.export_model writes it), else a week; of bg/bb else none, so that the model is refused on histories. Errors likewise, 22023 for a time_unit that is no interval.';
 
 CREATE FUNCTION cvm.model_of_parameters(family text, parameters float8[], unit interval) RETURNS cvm.model
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
@@ -140,4 +146,4 @@ BEGIN
                               FROM unnest(known.parameters, model_of_parameters.parameters) WITH ORDINALITY AS p(name, value, position)) || ')'
             || CASE known.kind WHEN 'purchases' THEN ' unit=' || cvm.interval_seconds(unit) ELSE '' END)::cvm.model;
 END $$;
-COMMENT ON FUNCTION cvm.model_of_parameters(text, float8[], interval) IS 'A model from its family, its parameters in the paper''s order and, of purchases, its time unit. 22003 out of domain.';
+COMMENT ON FUNCTION cvm.model_of_parameters(text, float8[], interval) IS 'A model from its family, its parameters in the paper''s order and, of purchases, its time unit (0 for bg/bb of unknown opportunities). 22003 out of domain.';

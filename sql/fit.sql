@@ -46,7 +46,7 @@ CREATE AGGREGATE cvm.fit(family text, history cvm.purchase_history, as_of timest
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, cvm.purchase_history, timestamptz) IS
-'Maximum-likelihood model of a group of purchase histories as of an instant, in weeks. Histories without purchases are skipped; a purchase after as_of is an error. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'Maximum-likelihood model of a group of purchase histories as of an instant, in weeks. For bg/bb the unit must be the period of the histories. Histories without purchases are skipped; a purchase after as_of is an error. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
 
 CREATE AGGREGATE cvm.fit(family text, history cvm.purchase_history, as_of timestamptz, unit interval) (
     SFUNC = cvm.fit_history_accum, STYPE = internal, SSPACE = 65536,
@@ -54,7 +54,7 @@ CREATE AGGREGATE cvm.fit(family text, history cvm.purchase_history, as_of timest
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, cvm.purchase_history, timestamptz, interval) IS
-'Maximum-likelihood model of a group of purchase histories as of an instant, in the given time unit (no months). Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'Maximum-likelihood model of a group of purchase histories as of an instant, in the given time unit (no months). For bg/bb the unit must be the period of the histories. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
 
 CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8) (
     SFUNC = cvm.fit_accum, STYPE = internal, SSPACE = 65536,
@@ -62,7 +62,7 @@ CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8) (
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, float8, float8, float8) IS
-'Maximum-likelihood model of raw statistics: x repeat purchases, t_x first to last purchase, age first purchase to the end of observation, in weeks. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'Maximum-likelihood model of raw statistics: x repeat purchases, t_x first to last purchase, age first purchase to the end of observation, in weeks; of bg/bb in opportunities, whose length the model then does not know (no unit, so that it is refused on a history). 22023 for the cnbd-k families, which need log_intervals. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
 
 CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight float8) (
     SFUNC = cvm.fit_accum, STYPE = internal, SSPACE = 65536,
@@ -70,7 +70,7 @@ CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight f
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, float8, float8, float8, float8) IS
-'The same with a weight: the number of customers with these statistics (>= 0). Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'The same with a weight: the number of customers with these statistics (>= 0; 0 is left out). 22023 for the cnbd-k families, which need log_intervals. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
 
 CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight float8, log_intervals float8) (
     SFUNC = cvm.fit_accum, STYPE = internal, SSPACE = 65536,
@@ -78,7 +78,7 @@ CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight f
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, float8, float8, float8, float8, float8) IS
-'The same with the sum of the logarithms of interpurchase times, for the cnbd-k families. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'The same with the sum of the logarithms of interpurchase times (0 for x = 0), in the same unit, for the cnbd-k families; the others do not look at it. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
 
 CREATE AGGREGATE cvm.fit_spend(history cvm.purchase_history) (
     SFUNC = cvm.fit_spend_history_accum, STYPE = internal, SSPACE = 65536,

@@ -24,7 +24,7 @@ CREATE TYPE cvm.model (
 );
 
 COMMENT ON TYPE cvm.model IS
-'A fitted model: family, parameters and, where it comes from a fit, time unit, number of customers, log-likelihood, rung of the fit and covariance of the parameters. Text: bg/nbd(r=0.243,alpha=4.414,a=0.793,b=2.426), with unit= (seconds, one week unless given), customers=, log_likelihood=, rung=, covariance=[] behind it; without loss.';
+'A fitted model: family, parameters and, where it comes from a fit, time unit, number of customers, log-likelihood, rung of the fit and covariance of the parameters. Text: bg/nbd(r=0.243,alpha=4.414,a=0.793,b=2.426), with unit= (seconds; unless given one week, and unknown for bg/bb, which counts opportunities), customers=, log_likelihood=, rung=, covariance=[] behind it; without loss.';
 COMMENT ON FUNCTION cvm.model_in(cstring) IS 'Text input of cvm.model; 22P02 with what was expected where, 22003 for parameters that are not positive and finite, 22023 for an unknown family.';
 COMMENT ON FUNCTION cvm.model_out(cvm.model) IS 'Text output of cvm.model, numbers in shortest exact form.';
 COMMENT ON FUNCTION cvm.model_recv(internal) IS 'Binary input of cvm.model, with a version word.';
@@ -57,7 +57,7 @@ COMMENT ON FUNCTION cvm.customers(cvm.model) IS 'Number of customers (sum of wei
 
 CREATE FUNCTION cvm.unit(model cvm.model) RETURNS interval
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_unit';
-COMMENT ON FUNCTION cvm.unit(cvm.model) IS 'Time unit of the parameters and of raw statistics. NULL for spend models, and for retention models, which count renewals.';
+COMMENT ON FUNCTION cvm.unit(cvm.model) IS 'Time unit of the parameters and of raw statistics. NULL for spend models, for retention models, which count renewals, and for bg/bb where it does not know how long an opportunity is.';
 
 -- order and hash: bytewise
 

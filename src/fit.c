@@ -11,6 +11,7 @@
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "models/table.h"
+#include "row.h"
 #include "types/model_type.h"
 #include "types/purchase_history.h"
 #include "utils/builtins.h"
@@ -49,36 +50,6 @@ cvm_server_env(MemoryContext context)
 }
 
 /* ---------- errors ---------- */
-
-/* The row's values, for messages. */
-static char *
-row_text(const cvm_family *family, const cvm_row *row)
-{
-	if (family->kind == CVM_SPEND)
-		return psprintf("x = %g, mean_spend = %g", row->x, row->mean_spend);
-	if (family->kind == CVM_RETENTION)
-		return psprintf("lifetime = %g, churned = %s", row->lifetime, row->churned == 1 ? "true" : "false");
-	return psprintf("x = %g, t_x = %g, age = %g", row->x, row->t_x, row->age);
-}
-
-static const char *const row_hints[] = {
-	[CVM_PURCHASES] = "x counts repeat purchases, t_x and age are measured from the first purchase: 0 <= t_x <= age, and t_x = 0 exactly if x = 0.",
-	[CVM_SPEND] = "mean_spend is the mean of the repeat purchases and must be positive.",
-	[CVM_RETENTION] = "lifetime is the renewal at which a contract ended (1 is the first), or how many renewals it has made so far."
-};
-
-void
-cvm_check_row(const cvm_family *family, const cvm_row *row)
-{
-	const char *wrong = family->check_row(row);
-
-	if (wrong)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a customer is outside the domain of %s: %s", family->name, wrong),
-				 errdetail("The row has %s.", row_text(family, row)),
-				 errhint("%s", row_hints[family->kind])));
-}
 
 static void
 refuse_no_data(const cvm_family *family, const cvm_table *table)
@@ -172,6 +143,19 @@ add_row(FitState *state, const cvm_row *row)
 		state->rows = repalloc_huge(state->rows, sizeof(cvm_row) * state->allocated);
 	}
 	state->rows[state->n++] = *row;
+}
+
+/* A weight of 0 is nobody, but what is wrong is wrong. */
+static void
+add_weighted_row(FitState *state, const cvm_row *row)
+{
+	cvm_row		nobody = *row;
+
+	nobody.weight = 1;
+	if (row->weight == 0)
+		cvm_check_row(state->family, &nobody);
+	else
+		add_row(state, row);
 }
 
 static MemoryContext
@@ -282,25 +266,17 @@ cvm_fit_history_accum(PG_FUNCTION_ARGS)
 	if (history->repeat_periods < 0)
 		PG_RETURN_POINTER(state);
 	check_same_period(state, history->period);
-	row.x = history->repeat_periods;
-	row.t_x = cvm_history_span(history, unit);
-	row.age = cvm_history_age(history, state->as_of, unit);
-	row.log_intervals = history->log_intervals - row.x * log(unit / history->period);
+	cvm_check_period(family, history->period, unit);
+	cvm_history_row(history, state->as_of, unit, &row);
 	add_row(state, &row);
 	PG_RETURN_POINTER(state);
 }
 
+/* Whether it makes sense is for check_row, which knows the others. */
 static double
 number_argument(FunctionCallInfo fcinfo, int n, double missing)
 {
-	double		value = PG_NARGS() > n ? PG_GETARG_FLOAT8(n) : missing;
-
-	if (!isfinite(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a statistic of a customer is %g", value),
-				 errdetail("Statistics must be finite numbers.")));
-	return value;
+	return PG_NARGS() > n ? PG_GETARG_FLOAT8(n) : missing;
 }
 
 /* True if all of arguments first .. are NULL; an error if only some are. */
@@ -316,17 +292,23 @@ all_null(FunctionCallInfo fcinfo, int first)
 	return nulls > 0;
 }
 
+/* A family that looks at log_intervals can not do without; of the others it has to be a number. */
 static double
-weight_argument(FunctionCallInfo fcinfo, int n)
+log_intervals_argument(FunctionCallInfo fcinfo, int n, const cvm_family *family)
 {
-	double		weight = number_argument(fcinfo, n, 1);
+	double		value = number_argument(fcinfo, n, 0);
 
-	if (weight < 0)
+	if (family->needs_log_intervals && PG_NARGS() <= n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("weight %g is negative", weight),
-				 errdetail("A weight is the number of customers with these statistics.")));
-	return weight;
+				 errmsg("%s needs log_intervals, the sum of ln(interpurchase time) of each customer", family->name),
+				 errhint("cvm.fit(family, x, t_x, age, weight, log_intervals) takes it, with a weight of 1 for one customer; cvm.fit(family, history, as_of) knows it.")));
+	if (!family->needs_log_intervals && !isfinite(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("log_intervals is %s", isnan(value) ? "NaN" : "infinite"),
+				 errdetail("%s does not look at it, but a customer's statistics must be finite.", family->name)));
+	return value;
 }
 
 PG_FUNCTION_INFO_V1(cvm_fit_accum);
@@ -337,20 +319,20 @@ cvm_fit_accum(PG_FUNCTION_ARGS)
 	MemoryContext context = aggregate_context(fcinfo);
 	FitState   *state = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
 	const cvm_family *family = family_argument(fcinfo, 1, CVM_PURCHASES);
+	double		unit = family->whole_times ? 0 : WEEK_SECONDS;	/* how long opportunities are nobody said */
 	cvm_row		row = {0};
 
 	if (all_null(fcinfo, 2))
 		return return_state(fcinfo, state);
 	if (state == NULL)
-		state = new_state(context, family, WEEK_SECONDS);
-	check_same(state, family, WEEK_SECONDS, 0);
+		state = new_state(context, family, unit);
+	check_same(state, family, unit, 0);
 	row.x = number_argument(fcinfo, 2, 0);
 	row.t_x = number_argument(fcinfo, 3, 0);
 	row.age = number_argument(fcinfo, 4, 0);
-	row.weight = weight_argument(fcinfo, 5);
-	row.log_intervals = number_argument(fcinfo, 6, 0);
-	if (row.weight > 0)
-		add_row(state, &row);
+	row.weight = number_argument(fcinfo, 5, 1);
+	row.log_intervals = log_intervals_argument(fcinfo, 6, family);
+	add_weighted_row(state, &row);
 	PG_RETURN_POINTER(state);
 }
 
@@ -418,9 +400,8 @@ cvm_fit_retention_accum(PG_FUNCTION_ARGS)
 	check_same(state, family, 0, 0);
 	row.lifetime = PG_GETARG_INT32(2);
 	row.churned = PG_GETARG_BOOL(3) ? 1 : 0;
-	row.weight = weight_argument(fcinfo, 4);
-	if (row.weight > 0)
-		add_row(state, &row);
+	row.weight = number_argument(fcinfo, 4, 1);
+	add_weighted_row(state, &row);
 	PG_RETURN_POINTER(state);
 }
 

@@ -61,7 +61,7 @@ check_row(const cvm_row *row)
 	if (row->x > row->t_x)
 		return "x is greater than t_x, but there is at most one purchase an opportunity";
 	if (!(row->weight > 0 && isfinite(row->weight)))
-		return "weight is not above 0";
+		return "weight is not a finite number above 0";
 	return NULL;
 }
 
@@ -310,6 +310,37 @@ sum_far(const count *k, double from, double n, double sum)
 	return sum;
 }
 
+#define MANY 1e6
+
+/*
+ * P(no purchase at n opportunities), from the first on: all terms are positive,
+ * none is beyond a double, and most sums end early.  Terms that change by a
+ * hundredth or more from one to the next at MANY have done so ever since the
+ * first: then there is nothing left for sum_far.
+ */
+static double
+quiet(const count *k, double n)
+{
+	const alive *c = &k->c;
+	double		far = fmin(floor(1e4 + 100 * (c->gamma + c->alpha)), MANY);
+	double		waiting = 1;	/* P(alive at i, no purchase up to it) */
+	double		sum = 0;		/* ... and left after it */
+
+	for (double i = 1; i < n && i < far; i++)
+	{
+		double		leave = c->gamma / (c->gamma + c->delta + (i - 1));
+
+		waiting *= (c->beta + (i - 1)) / (c->alpha + c->beta + (i - 1));
+		sum += waiting * leave;
+		waiting *= (c->delta + (i - 1)) / (c->gamma + c->delta + (i - 1));
+		if (waiting <= 1e-18 * sum)
+			return sum;
+	}
+	if (n <= far)
+		return sum + waiting * ((c->beta + (n - 1)) / (c->alpha + c->beta + (n - 1)));
+	return sum_far(k, far, n, sum + (isinf(n) ? 0 : exp(log_lived(k, n))));
+}
+
 /*
  * P(m purchases at n opportunities), summed over the number at which the
  * customer is alive (the paper's equation 7, for one who lives through the
@@ -327,6 +358,8 @@ pmf_if_alive(const double *theta, const cvm_row *row, double t, int m)
 		return 0;
 	if (!(n >= 1))
 		return 1;
+	if (m == 0)
+		return fmin(1, quiet(&k, n));
 	if (n <= far)
 		return fmin(1, exp(log_lived(&k, n) + log_all_below(&k, n, true)));
 	if (!isinf(n))

@@ -228,7 +228,7 @@ cvm_coin_simulate(const cvm_coin *c, int first_coin, cvm_rng *rng, cvm_row *row)
 	row->log_intervals = 0;
 	if (first_coin > 0 && cvm_rng_uniform(rng) < p)
 		return;
-	for (;;)
+	while (row->x <= CVM_MAX_SIMULATED)
 	{
 		double		gap = cvm_rng_exponential(rng) / lambda;
 

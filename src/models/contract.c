@@ -17,7 +17,7 @@ cvm_contract_check_row(const cvm_row *row)
 	if (row->churned == 1 && row->lifetime == 0)
 		return "churned with a lifetime of 0: the first decision is renewal 1";
 	if (!(row->weight > 0 && isfinite(row->weight)))
-		return "weight is not above 0";
+		return "weight is not a finite number above 0";
 	return NULL;
 }
 

@@ -6,6 +6,7 @@
  * Gamma(q, gamma).  p and q are pure numbers, gamma is money.  Spend is taken
  * to be independent of how often people buy.
  */
+#include "math/random.h"
 #include "math/special.h"
 #include "models/cells.h"
 #include "models/family.h"
@@ -24,9 +25,9 @@ check_row(const cvm_row *row)
 	if (!(row->x >= 0 && isfinite(row->x)) || row->x != floor(row->x))
 		return "x is not a whole number of repeat purchases, 0 or more";
 	if (row->x > 0 && !(row->mean_spend > 0 && isfinite(row->mean_spend)))
-		return "mean_spend is not above 0";
+		return "mean_spend is not a finite number above 0";
 	if (!(row->weight > 0 && isfinite(row->weight)))
-		return "weight is not above 0";
+		return "weight is not a finite number above 0";
 	return NULL;
 }
 
@@ -173,6 +174,15 @@ expected_spend(const double *theta, const cvm_row *row)
 	return theta[P] * (theta[GAMMA] + total) / shape;
 }
 
+/* The mean of x purchases that are Gamma(p, nu) is Gamma(p x) / (nu x). */
+static void
+simulate(const double *theta, cvm_rng *rng, cvm_row *row)
+{
+	double		log_nu = cvm_rng_log_gamma(rng, theta[Q]) - log(theta[GAMMA]);
+
+	row->mean_spend = row->x > 0 ? exp(cvm_rng_log_gamma(rng, theta[P] * row->x) - log_nu - log(row->x)) : 0;
+}
+
 const cvm_family cvm_gamma_gamma = {
 	.name = "gamma-gamma",
 	.kind = CVM_SPEND,
@@ -186,5 +196,6 @@ const cvm_family cvm_gamma_gamma = {
 	.loglik = loglik,
 	.table_loglik = table_loglik,
 	.starts = starts,
+	.simulate = simulate,
 	.expected_spend = expected_spend,
 };

@@ -20,6 +20,9 @@
 
 #define CVM_MAX_PARAMS 5
 
+/* A simulated customer with more purchases is cut short and to be refused: nobody waits for what buys for ever. */
+#define CVM_MAX_SIMULATED 1e6
+
 typedef enum cvm_kind
 {
 	CVM_PURCHASES,				/* rows of x, t_x, age */
@@ -149,7 +152,11 @@ typedef struct cvm_family
 	void		(*simulate_life_if_alive) (const double *theta, const cvm_row *row, cvm_rng *rng,
 										   double *rate, double *lifetime);
 	bool		leaves_at_purchase;
-	/* one random customer observed over row->age (input): sets x, t_x (log_intervals); contracts: churned, lifetime */
+	/*
+	 * One random customer observed over row->age (input): sets x, t_x and
+	 * log_intervals; contracts: churned, lifetime; spend: mean_spend of row->x
+	 * (input) purchases.  Stops beyond CVM_MAX_SIMULATED purchases.
+	 */
 	void		(*simulate) (const double *theta, cvm_rng *rng, cvm_row *row);
 
 	/* spend */

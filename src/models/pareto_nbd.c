@@ -356,7 +356,7 @@ simulate(const double *theta, cvm_rng *rng, cvm_row *row)
 	row->x = 0;
 	row->t_x = 0;
 	row->log_intervals = 0;
-	for (;;)
+	while (row->x <= CVM_MAX_SIMULATED)
 	{
 		double		gap = cvm_rng_exponential(rng) / rate;
 

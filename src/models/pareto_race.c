@@ -103,14 +103,18 @@ cvm_race_leaves(const cvm_race *c, double t)
 {
 	course		o = {*c, fmin(c->alpha, c->beta)};
 	double		far = isinf(t) ? fmax(c->alpha, c->beta) : t;
-	double		end = log1p(far / o.least);
+	double		end = fmin(log1p(far / o.least), 700 - fmax(0, log(o.least)));	/* what e^v can be */
 	double		sum = 0;
 	double		rest = 0;
 
 	for (double v = 0; v < end;)
 	{
 		double		width = fmin(cvm_race_panel(c, v, 1.5, 7), end - v);
-		double		part = cvm_race_is_short(c, v, v + width) ? cvm_integrate_short(leaving_density, &o, v, v + width)
+		double		part;
+
+		if (!(v + width > v))
+			break;				/* extreme parameters: it is over at once */
+		part = cvm_race_is_short(c, v, v + width) ? cvm_integrate_short(leaving_density, &o, v, v + width)
 			: cvm_integrate(leaving_density, &o, v, v + width, 1);
 
 		sum += part;

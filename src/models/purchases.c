@@ -21,6 +21,6 @@ cvm_check_purchases(const cvm_row *row)
 	if (row->x > 0 && row->t_x == 0)
 		return "t_x is 0 in spite of repeat purchases";
 	if (!(row->weight > 0 && isfinite(row->weight)))
-		return "weight is not above 0";
+		return "weight is not a finite number above 0";
 	return NULL;
 }

@@ -34,7 +34,7 @@ cvm_regular_check_row(const cvm_row *row)
 		return "log_intervals is not finite: it is minus infinity where two purchases coincide";
 	if (row->x == 0 && row->log_intervals != 0)
 		return "log_intervals is not 0 without a repeat purchase";
-	if (row->x > 0 && row->log_intervals > row->x * (log(row->t_x / row->x) + 1e-6) && row->log_intervals != 0)
+	if (row->x > 0 && row->log_intervals > row->x * (log(row->t_x / row->x) + 1e-6))
 		return "log_intervals is greater than that of equal intervals, x ln(t_x / x)";
 	return NULL;
 }
@@ -413,7 +413,7 @@ cvm_regular_simulate(const double *theta, int first, cvm_rng *rng, cvm_row *row)
 	row->log_intervals = 0;
 	if (first > 0 && cvm_rng_uniform(rng) < p)
 		return;
-	for (;;)
+	while (row->x <= CVM_MAX_SIMULATED)
 	{
 		double		gap = cvm_rng_gamma(rng, theta[K]) / lambda;
 

@@ -34,6 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "models/cells.h"
+#include "row.h"
 #include "worker/shared.h"
 
 #define GRADIENT_LIMIT 1e-3		/* per customer, in log parameters: a maximum has 1e-8 */

@@ -3,8 +3,8 @@
  *
  * Text: bg/nbd(r=0.243,alpha=4.414,a=0.793,b=2.426), and after it, each optional,
  *       unit=604800 customers=2357 log_likelihood=-9582.4 rung=full covariance=[...]
- * with the unit in seconds (one week unless given), the covariance row by row, and
- * every number in its shortest exact form.
+ * with the unit in seconds (unless given one week; unknown in bg/bb, which counts
+ * opportunities), the covariance row by row, and every number in its shortest exact form.
  */
 #include "compat.h"
 
@@ -54,6 +54,13 @@ static bool
 has_time(const cvm_family *family)
 {
 	return family->kind == CVM_PURCHASES;
+}
+
+/* Opportunities may be counted without saying how long they are: a unit of 0. */
+static bool
+may_lack_unit(const cvm_family *family)
+{
+	return !has_time(family) || family->whole_times;
 }
 
 /* The parts as they are, unchecked. */
@@ -125,8 +132,8 @@ check_model(const cvm_family *family, const CvmModel *model)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("parameter %s = %g of %s is out of its domain", family->params[0], model->number[0], family->name),
 				 errdetail("%s must be a whole number from 1 to %d.", family->params[0], family->searched)));
-	if (has_time(family) ? !(model->unit_seconds >= CVM_MIN_UNIT_SECONDS && model->unit_seconds <= CVM_MAX_UNIT_SECONDS)
-		: model->unit_seconds != 0)
+	if (!(has_time(family) && model->unit_seconds >= CVM_MIN_UNIT_SECONDS && model->unit_seconds <= CVM_MAX_UNIT_SECONDS) &&
+		!(may_lack_unit(family) && model->unit_seconds == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("time unit %g of a %s model is out of range", model->unit_seconds, family->name),
@@ -197,7 +204,7 @@ cvm_model_out(PG_FUNCTION_ARGS)
 		append_number(&text, model->number[i]);
 	}
 	appendStringInfoChar(&text, ')');
-	if (has_time(family))
+	if (model->unit_seconds > 0)
 	{
 		appendStringInfoString(&text, " unit=");
 		append_number(&text, model->unit_seconds);
@@ -400,7 +407,7 @@ cvm_model_in(PG_FUNCTION_ARGS)
 	Reader		reader = {PG_GETARG_CSTRING(0), PG_GETARG_CSTRING(0)};
 	const cvm_family *family = read_family(&reader);
 	cvm_fit_result fit = {0};
-	double		unit = WEEK_SECONDS;
+	double		unit = may_lack_unit(family) ? 0 : WEEK_SECONDS;
 	uint8		flags = 0;
 	CvmModel   *model;
 

@@ -18,7 +18,7 @@ typedef struct CvmModel
 	uint8		rung;			/* cvm_rung */
 	uint8		flags;			/* CVM_MODEL_HAS_* */
 	char		family[16];		/* NUL-padded name, as registered */
-	double		unit_seconds;	/* length of the time unit; 0 for families without time */
+	double		unit_seconds;	/* length of the time unit; 0 for families without time, and where opportunities are of unknown length */
 	double		customers;		/* if CVM_MODEL_HAS_FIT */
 	double		loglik;			/* if CVM_MODEL_HAS_FIT */
 	double		number[FLEXIBLE_ARRAY_MEMBER];	/* n_params parameters, then n*n covariance if present */
@@ -42,7 +42,5 @@ extern const cvm_family *cvm_family_or_error(const char *name);	/* ERROR that li
 extern cvm_env cvm_server_env(MemoryContext context);
 extern void cvm_fit_or_error(const cvm_family *family, const cvm_table *table,
 							 const cvm_env *env, cvm_fit_result *result);
-/* ERROR with the row's values if family->check_row refuses it */
-extern void cvm_check_row(const cvm_family *family, const cvm_row *row);
 
 #endif

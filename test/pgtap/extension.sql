@@ -68,6 +68,12 @@ SELECT is_empty($$SELECT name FROM unnest(ARRAY[
     'discounted_purchases(cvm.model, float8, float8, float8, float8)', 'discounted_purchases(cvm.model, float8, float8, float8, float8, float8)',
     'discounted_purchases(cvm.model, cvm.purchase_history, timestamptz, float8)', 'discounted_purchases(cvm.model, cvm.purchase_history, timestamptz, float8, interval)',
     'log_likelihood(cvm.model, float8, float8, float8)', 'log_likelihood(cvm.model, float8, float8, float8, float8)', 'log_likelihood(cvm.model, cvm.purchase_history, timestamptz)',
+    'p_alive_at_last(cvm.model, float8, float8, float8)', 'p_alive_at_last(cvm.model, cvm.purchase_history, timestamptz)',
+    'purchase_probability(cvm.model, float8, float8, float8, float8, integer)', 'purchase_probability(cvm.model, cvm.purchase_history, timestamptz, interval, integer)',
+    'p_no_purchase(cvm.model, float8, float8, float8, float8)', 'p_no_purchase(cvm.model, cvm.purchase_history, timestamptz, interval)',
+    'next_purchase(cvm.model, float8, float8, float8)', 'next_purchase(cvm.model, cvm.purchase_history, timestamptz)',
+    'next_purchase_window(cvm.model, float8, float8, float8, float8)', 'next_purchase_window(cvm.model, cvm.purchase_history, timestamptz, float8)',
+    'simulate(cvm.model, integer, float8, bigint, float8)',
     'expected_spend(cvm.model, float8, float8)', 'expected_spend(cvm.model, cvm.purchase_history)',
     'survival(cvm.model, float8)', 'residual_lifetime(cvm.model, float8, float8)', 'survival(cvm.survival_curve, float8)', 'median(cvm.survival_curve)', 'restricted_mean(cvm.survival_curve, float8)']) name
     WHERE to_regprocedure('cvm.' || name) IS NULL$$, 'scalar functions');

@@ -30,12 +30,17 @@ WITH models(model) AS (VALUES
 SELECT n.style, count(*) AS families,
        count(*) FILTER (WHERE cvm.import_model(cvm.export_model(m.model, n.style), n.style) OPERATOR(cvm.<>) m.model) AS changed
 FROM models m JOIN cvm.exchange_names() n ON n.family = cvm.family(m.model) GROUP BY n.style ORDER BY n.style;
+-- without a time unit it is a week, but of opportunities nobody said how long they are
+SELECT cvm.import_model(p, 'lifetimes') AS model, cvm.import_model(p, 'lifetimes', '7 days') AS with_unit, cvm.import_model(p || '{"time_unit": "1 day"}', 'lifetimes') AS named,
+       cvm.import_model(cvm.export_model(cvm.import_model(p, 'lifetimes'), 'lifetimes'), 'lifetimes') AS there_and_back
+FROM (VALUES ('{"r": 0.25, "alpha": 4.5, "a": 0.75, "b": 2.5}'::jsonb), ('{"alpha": 1.25, "beta": 0.75, "gamma": 0.5, "delta": 2.75}')) v(p);
 -- names are listed in pairs, and their families exist
 SELECT count(*) AS wrong FROM cvm.exchange_names() n
 WHERE cardinality(n.ours) <> cardinality(n.theirs)
    OR NOT EXISTS (SELECT FROM cvm.families f WHERE f.family = n.family AND f.parameters = n.ours);
 
 -- what is refused
+SELECT cvm.import_model('{"alpha": 1.25, "beta": 0.75, "gamma": 0, "delta": 2.75}', 'lifetimes');
 SELECT cvm.export_model('bg/nbd(r=1,alpha=1,a=1,b=1)', 'excel');
 SELECT cvm.export_model('mbg/nbd(r=1,alpha=1,a=1,b=1)', 'CLVTools');
 SELECT cvm.export_model('bdw(gamma=1,delta=1,c=1)', 'lifetimes');
