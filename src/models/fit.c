@@ -20,6 +20,10 @@
 
 #define SCALED_AGE 20.0
 #define MAX_ITERATIONS 200
+#define CLIMB_LIMIT (10 * CVM_RUNAWAY)	/* a climb may look a little beyond, and come back */
+#define WORST_CONDITION 1e-13	/* a Hessian nearer to singular is singular but for rounding */
+#define NEARLY 0.5				/* a likelihood ratio of 1.6 decides nothing */
+#define TURNING_BACK 7.0		/* ln of scaled parameters: far out, but not out of sight of a maximum inside */
 #define SAMPLE_ROWS 5000		/* enough to start the full table from */
 #define SEARCH_ROWS 4000		/* ... where a parameter is searched, which takes a dozen climbs */
 
@@ -120,6 +124,13 @@ cvm_climb_starts(const cvm_climb *p, double starts[][CVM_MAX_PARAMS])
 	return n;
 }
 
+void
+cvm_climb_turn_back(const cvm_climb *p, double *at)
+{
+	for (int i = 0; i < p->n; i++)
+		at[i] = fmax(-TURNING_BACK, fmin(at[i], TURNING_BACK));
+}
+
 static bool
 ran_away(const cvm_climb *p, const double *at)
 {
@@ -127,6 +138,32 @@ ran_away(const cvm_climb *p, const double *at)
 		if (!(fabs(at[i]) < log(CVM_RUNAWAY)))
 			return true;
 	return false;
+}
+
+/*
+ * The likelier one; but a maximum inside is one, and what is found on the way out
+ * is not, so that the latter must be likelier by more than nothing.
+ */
+static bool
+is_better(const cvm_climb *p, const cvm_maximum *found, const cvm_maximum *than)
+{
+	if (isinf(found->value) || isinf(than->value))
+		return found->value > than->value;
+	return found->value + (cvm_climb_is_interior(p, found) ? NEARLY : 0)
+		> than->value + (cvm_climb_is_interior(p, than) ? NEARLY : 0);
+}
+
+/* Keep the better maximum, and the sum of iterations. */
+static bool
+improve(const cvm_climb *p, cvm_maximum *best, const cvm_maximum *found)
+{
+	int			iterations = best->iterations + found->iterations;
+	bool		better = is_better(p, found, best);
+
+	if (better)
+		*best = *found;
+	best->iterations = iterations;
+	return better;
 }
 
 cvm_status
@@ -138,15 +175,11 @@ cvm_climb_from(cvm_climb *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_
 	for (int k = 0; k < n_starts; k++)
 	{
 		cvm_maximum found;
-		int			before = best->iterations;
-		int			code = cvm_maximise(objective, p, p->n, starts[k],
-										1.5 * log(CVM_RUNAWAY), MAX_ITERATIONS, &found);
+		int			code = cvm_maximise(objective, p, p->n, starts[k], log(CLIMB_LIMIT), MAX_ITERATIONS, &found);
 
 		if (code != 0)
 			return (cvm_status) code;
-		if (found.value > best->value)
-			*best = found;
-		best->iterations = before + found.iterations;
+		(void) improve(p, best, &found);
 	}
 	return isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
 }
@@ -193,19 +226,6 @@ climb_at(cvm_climb *p, int k, const cvm_maximum *from, cvm_maximum *found)
 	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
 }
 
-/* Keep the likelier maximum, and the sum of iterations. */
-static bool
-improve(cvm_maximum *best, const cvm_maximum *found)
-{
-	int			iterations = best->iterations + found->iterations;
-	bool		better = found->value > best->value;
-
-	if (better)
-		*best = *found;
-	best->iterations = iterations;
-	return better;
-}
-
 /* All values of the searched parameter, each from its neighbour; the likeliest once more, from every start. */
 static cvm_status
 search(cvm_climb *p, cvm_maximum *best)
@@ -222,7 +242,7 @@ search(cvm_climb *p, cvm_maximum *best)
 	for (int k = 2; k <= p->family->searched && (status == CVM_OK || status == CVM_NO_OPTIMUM); k++)
 	{
 		status = climb_at(p, k, &last, &found);
-		if (improve(best, &found))
+		if (improve(p, best, &found))
 			likeliest = k;
 		last = found;
 	}
@@ -230,7 +250,7 @@ search(cvm_climb *p, cvm_maximum *best)
 	if (likeliest > 1 && status == CVM_OK)
 	{
 		status = cvm_climb_from(p, starts, cvm_climb_starts(p, starts), &found);
-		improve(best, &found);
+		improve(p, best, &found);
 	}
 	if (status != CVM_OK && status != CVM_NO_OPTIMUM)
 		return status;
@@ -238,21 +258,22 @@ search(cvm_climb *p, cvm_maximum *best)
 }
 
 /*
- * From what a sample found best, up the neighbours of its searched parameter
- * while they are likelier.
+ * From what a sample found best (if that ran away, from where it did, and from the
+ * first start), up the neighbours of its searched parameter while they are likelier.
  */
 static cvm_status
 search_near(cvm_climb *p, bool near, cvm_maximum *best)
 {
 	double		starts[CVM_MAX_STARTS][CVM_MAX_PARAMS];
 	int			k = (int) p->held[0];
-	int			n_starts = cvm_climb_starts(p, starts);
 	cvm_maximum found;
 	cvm_status	status;
 
-	if (near)
-		memcpy(starts[0], best->at, sizeof(starts[0]));
-	status = cvm_climb_from(p, starts, near ? 1 : n_starts, best);
+	(void) cvm_climb_starts(p, starts);
+	memcpy(starts[near ? 0 : 1], best->at, sizeof(starts[0]));
+	if (!near)
+		cvm_climb_turn_back(p, starts[1]);
+	status = cvm_climb_from(p, starts, near ? 1 : 2, best);
 	if (status == CVM_NO_OPTIMUM)
 		status = CVM_OK;
 	for (int step = -1; step <= 1; step += 2)
@@ -262,7 +283,7 @@ search_near(cvm_climb *p, bool near, cvm_maximum *best)
 		for (int next = k + step; better && status == CVM_OK && next >= 1 && next <= p->family->searched; next += step)
 		{
 			status = climb_at(p, next, best, &found);
-			better = status == CVM_OK && improve(best, &found);
+			better = status == CVM_OK && improve(p, best, &found);
 			if (better)
 				k = next;
 		}
@@ -284,6 +305,7 @@ climb_sample(cvm_climb *p, size_t wanted, bool *near, cvm_maximum *best)
 	cvm_status	status = cvm_climb_sample(p, wanted, false, &part);
 
 	*near = false;
+	best->value = -INFINITY;
 	if (status == CVM_OK && cvm_table_cells(part)->purchases > 0)
 	{
 		p->table = part;
@@ -302,12 +324,12 @@ cvm_climb_table(cvm_climb *p, cvm_maximum *found)
 	bool		near = false;
 	cvm_status	status = CVM_OK;
 
-	p->held[0] = 0;
+	found->value = -INFINITY;
 	if (cvm_table_rows(p->table) > 2 * enough)
 		status = climb_sample(p, enough, &near, found);
 	if (status != CVM_OK)
 		return status;
-	return near || p->held[0] > 0 ? search_near(p, near, found) : search(p, found);
+	return isfinite(found->value) ? search_near(p, near, found) : search(p, found);
 }
 
 bool
@@ -319,5 +341,5 @@ cvm_climb_is_interior(const cvm_climb *p, const cvm_maximum *found)
 	if (isinf(found->value) || !found->converged || ran_away(p, found->at))
 		return false;
 	cvm_eigen(p->n, found->hessian, values, vectors);
-	return values[p->n - 1] < 0;
+	return values[p->n - 1] < WORST_CONDITION * values[0];
 }

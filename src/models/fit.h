@@ -46,6 +46,9 @@ extern cvm_status cvm_climb_sample(const cvm_climb *p, size_t wanted, bool scale
 /* An interior maximum: nothing ran away, and the Hessian is negative definite. */
 extern bool cvm_climb_is_interior(const cvm_climb *p, const cvm_maximum *found);
 
+/* Where to begin again from a point that ran away. */
+extern void cvm_climb_turn_back(const cvm_climb *p, double *at);
+
 /* Natural parameters, all of them, at a point; what the prior takes off there. */
 extern void cvm_climb_natural(const cvm_climb *p, const double *at, double *theta);
 extern double cvm_climb_penalty(const cvm_climb *p, const double *at);

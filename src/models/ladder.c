@@ -20,9 +20,16 @@
 #include <string.h>
 
 #define WEAKEST_PRIOR (1 / 9.0)	/* precision of ln theta: a factor of 20 either way is likely */
-#define STRONGEST_PRIOR 2e4		/* a factor of 1.007 either way: nothing is left to the data */
+#define STRONGEST_PRIOR 1e12
 #define SAMPLE_ROWS 2000		/* enough to see what prior is needed */
 #define PROBES 8				/* customers that a model must score */
+
+/* A prior as sure of a parameter as all customers together would be leaves nothing to the data. */
+static double
+strongest_prior(const cvm_climb *p)
+{
+	return fmin(STRONGEST_PRIOR, 100 + cvm_table_customers(p->table));
+}
 
 /*
  * Raises the prior's precision until the maximum is interior.  The stronger it
@@ -31,7 +38,7 @@
 static cvm_status
 raise_prior(cvm_climb *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *found, int *iterations)
 {
-	for (; p->precision <= STRONGEST_PRIOR; p->precision *= 10)
+	for (; p->precision <= strongest_prior(p); p->precision *= 10)
 	{
 		cvm_status	status = cvm_climb_from(p, starts, n_starts, found);
 
@@ -72,14 +79,18 @@ raise_on_sample(cvm_climb *p, double starts[][CVM_MAX_PARAMS], int *n_starts, in
 	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
 }
 
+/* *found: what ran away, if anything was found; the prior's mean is the other place to begin at. */
 static cvm_status
 climb_penalised(cvm_climb *p, cvm_maximum *found, int *iterations)
 {
 	double		starts[CVM_MAX_STARTS][CVM_MAX_PARAMS];
-	int			n_starts = cvm_climb_starts(p, starts);
+	int			n_starts = isfinite(found->value) ? 2 : 1;
 	cvm_status	status = CVM_OK;
 
+	(void) cvm_climb_starts(p, starts);
 	memcpy(p->centre, starts[0], sizeof(p->centre));
+	memcpy(starts[1], found->at, sizeof(starts[1]));
+	cvm_climb_turn_back(p, starts[1]);
 	p->precision = WEAKEST_PRIOR;
 	if (cvm_table_rows(p->table) > 2 * SAMPLE_ROWS)
 		status = raise_on_sample(p, starts, &n_starts, iterations);
@@ -168,33 +179,33 @@ is_next(cvm_status status, const cvm_fit_result *result, const cvm_table *table)
 	return status == CVM_NO_OPTIMUM || (status == CVM_OK && !is_usable(result, table));
 }
 
+/* *found: the best of all climbs, wherever it led. */
 static cvm_status
-fit_full(cvm_climb *p, cvm_fit_result *result)
+fit_full(cvm_climb *p, cvm_maximum *found, cvm_fit_result *result)
 {
-	cvm_maximum found;
-	cvm_status	status = cvm_climb_table(p, &found);
+	cvm_status	status = cvm_climb_table(p, found);
 
-	result->iterations = found.iterations;
+	if (status == CVM_OK || status == CVM_NO_OPTIMUM)
+		result->iterations = found->iterations;
 	if (status != CVM_OK)
 		return status;
-	if (!cvm_climb_is_interior(p, &found))
+	if (!cvm_climb_is_interior(p, found))
 		return CVM_NO_OPTIMUM;
-	report(p, &found, CVM_RUNG_FULL, result);
+	report(p, found, CVM_RUNG_FULL, result);
 	return CVM_OK;
 }
 
 static cvm_status
-fit_penalised(cvm_climb *p, cvm_rung rung, cvm_fit_result *result)
+fit_penalised(cvm_climb *p, cvm_maximum *found, cvm_rung rung, cvm_fit_result *result)
 {
-	cvm_maximum found;
-	cvm_status	status = climb_penalised(p, &found, &result->iterations);
+	cvm_status	status = climb_penalised(p, found, &result->iterations);
 
 	if (status == CVM_OK)
-		report(p, &found, rung, result);
+		report(p, found, rung, result);
 	return status;
 }
 
-/* Few parameters need few starts, and no sample; at the boundary again they are penalised too. */
+/* Few parameters need no sample; at the boundary again they are penalised too. */
 static cvm_status
 fit_simpler(const cvm_family *family, const cvm_table *table, const cvm_env *env, cvm_fit_result *result)
 {
@@ -205,11 +216,11 @@ fit_simpler(const cvm_family *family, const cvm_table *table, const cvm_env *env
 
 	cvm_climb_begin(&p, family, table, env, family->simpler);
 	status = cvm_climb_from(&p, starts, cvm_climb_starts(&p, starts), &found);
-	result->iterations += found.iterations;
 	if (status != CVM_OK && status != CVM_NO_OPTIMUM)
 		return status;
+	result->iterations += found.iterations;
 	if (status != CVM_OK || !cvm_climb_is_interior(&p, &found))
-		return fit_penalised(&p, CVM_RUNG_SIMPLER, result);
+		return fit_penalised(&p, &found, CVM_RUNG_SIMPLER, result);
 	report(&p, &found, CVM_RUNG_SIMPLER, result);
 	return CVM_OK;
 }
@@ -239,6 +250,7 @@ cvm_status
 cvm_fit(const cvm_family *family, const cvm_table *table, const cvm_env *env, cvm_fit_result *result)
 {
 	cvm_climb	p;
+	cvm_maximum found;
 	cvm_status	status = CVM_NO_OPTIMUM;
 
 	memset(result, 0, sizeof(*result));
@@ -248,9 +260,9 @@ cvm_fit(const cvm_family *family, const cvm_table *table, const cvm_env *env, cv
 	if (family->table_loglik != NULL)
 	{
 		cvm_climb_begin(&p, family, table, env, NULL);
-		status = fit_full(&p, result);
+		status = fit_full(&p, &found, result);
 		if (is_next(status, result, table))
-			status = fit_penalised(&p, CVM_RUNG_PENALISED, result);
+			status = fit_penalised(&p, &found, CVM_RUNG_PENALISED, result);
 		if (is_next(status, result, table))
 			status = fit_simpler(family, table, env, result);
 	}

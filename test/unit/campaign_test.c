@@ -47,8 +47,9 @@ scores(const cvm_family *family, const double *theta, const cvm_table *table)
 		if (family->kind == CVM_SPEND)
 		{
 			double		spend = family->expected_spend(theta, row);
+			bool		has_mean = theta[0] * row->x + theta[1] > 1;	/* Gamma-Gamma */
 
-			if (!(spend > 0 && isfinite(spend)))
+			if (!(spend > 0 && isfinite(spend) == has_mean))
 				return false;
 		}
 		else
