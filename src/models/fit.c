@@ -22,7 +22,7 @@
 #define MAX_ITERATIONS 200
 #define CLIMB_LIMIT (10 * CVM_RUNAWAY)	/* a climb may look a little beyond, and come back */
 #define WORST_CONDITION 1e-13	/* a Hessian nearer to singular is singular but for rounding */
-#define NEARLY 0.5				/* a likelihood ratio of 1.6 decides nothing */
+#define NEARLY 1.92				/* half the 95 % quantile of chi-squared: a likelihood ratio that decides nothing */
 #define TURNING_BACK 7.0		/* ln of scaled parameters: far out, but not out of sight of a maximum inside */
 #define SAMPLE_ROWS 5000		/* enough to start the full table from */
 #define SEARCH_ROWS 4000		/* ... where a parameter is searched, which takes a dozen climbs */

@@ -143,6 +143,23 @@ report(const cvm_climb *p, const cvm_maximum *found, cvm_rung rung, cvm_fit_resu
 	set_covariance(p, found, result);
 }
 
+cvm_status
+cvm_total_loglik(const cvm_family *family, const cvm_table *table, const double *theta, double *loglik)
+{
+	if (family->table_loglik != NULL)
+		return family->table_loglik(table, theta, loglik, NULL, NULL);
+	*loglik = 0;
+	for (size_t i = 0; i < cvm_table_rows(table); i++)
+	{
+		const cvm_row *row = cvm_table_row(table, i);
+
+		*loglik += row->weight * family->loglik(theta, row);
+		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
+			return CVM_CANCELLED;
+	}
+	return CVM_OK;
+}
+
 /* The figures that scores are made of are some, for customers all over the table. */
 static bool
 is_usable(const cvm_fit_result *fit, const cvm_table *table)

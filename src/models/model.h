@@ -197,4 +197,8 @@ typedef struct cvm_fit_result
 extern cvm_status cvm_fit(const cvm_family *family, const cvm_table *table,
 						  const cvm_env *env, cvm_fit_result *result);
 
+/* The log-likelihood of a whole table, of families that are climbed and of others. */
+extern cvm_status cvm_total_loglik(const cvm_family *family, const cvm_table *table,
+								   const double *theta, double *loglik);
+
 #endif

@@ -246,17 +246,14 @@ estimate(const cvm_family *family, double customers)
 static cvm_status
 finish(const cvm_table *table, cvm_fit_result *result)
 {
+	cvm_status	status;
+
 	if (!cvm_in_domain(result->family, result->theta))
 		return CVM_NO_OPTIMUM;
-	for (size_t i = 0; i < cvm_table_rows(table); i++)
-	{
-		const cvm_row *row = cvm_table_row(table, i);
-
-		result->loglik += row->weight * result->family->loglik(result->theta, row);
-		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
-			return CVM_CANCELLED;
-	}
-	return isfinite(result->loglik) ? CVM_OK : CVM_NO_OPTIMUM;
+	status = cvm_total_loglik(result->family, table, result->theta, &result->loglik);
+	if (status == CVM_OK && !isfinite(result->loglik))
+		return CVM_NO_OPTIMUM;
+	return status;
 }
 
 cvm_status
