@@ -22,6 +22,7 @@
 #define MAX_ITERATIONS 200
 #define CLIMB_LIMIT (10 * CVM_RUNAWAY)	/* a climb may look a little beyond, and come back */
 #define WORST_CONDITION 1e-13	/* a Hessian nearer to singular is singular but for rounding */
+#define DOWNHILL 4				/* so many values of a searched parameter none of which is likelier end the search */
 #define NEARLY 1.92				/* half the 95 % quantile of chi-squared: a likelihood ratio that decides nothing */
 #define TURNING_BACK 7.0		/* ln of scaled parameters: far out, but not out of sight of a maximum inside */
 #define SAMPLE_ROWS 5000		/* enough to start the full table from */
@@ -226,7 +227,10 @@ climb_at(cvm_climb *p, int k, const cvm_maximum *from, cvm_maximum *found)
 	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
 }
 
-/* All values of the searched parameter, each from its neighbour; the likeliest once more, from every start. */
+/*
+ * The values of the searched parameter, each from its neighbour, until it has gone
+ * downhill for long; the likeliest once more, from every start.
+ */
 static cvm_status
 search(cvm_climb *p, cvm_maximum *best)
 {
@@ -239,7 +243,7 @@ search(cvm_climb *p, cvm_maximum *best)
 	p->held[0] = 1;
 	status = cvm_climb_from(p, starts, cvm_climb_starts(p, starts), best);
 	last = *best;
-	for (int k = 2; k <= p->family->searched && (status == CVM_OK || status == CVM_NO_OPTIMUM); k++)
+	for (int k = 2; k <= p->family->searched && k <= likeliest + DOWNHILL && (status == CVM_OK || status == CVM_NO_OPTIMUM); k++)
 	{
 		status = climb_at(p, k, &last, &found);
 		if (improve(p, best, &found))
