@@ -339,11 +339,13 @@ add_ages(const cvm_table *table, const double *theta, double *total, double *gra
 		hess[ALPHA * N_PARAMS + ALPHA] -= events * rest * (1 - rest);
 	}
 	for (size_t i = 0; i < cells->spans; i++)
-		cells->span_shifted[i] = (cvm_shifted) {
+	{
+		double		l = log1p(cells->span[i] / alpha);
+
 		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
 			return CVM_CANCELLED;
-			log_alpha + log1p(cells->span[i] / alpha), 1 / (alpha + cells->span[i])
-		};
+		cells->span_shifted[i] = (cvm_shifted) {log_alpha + l, 1 / (alpha + cells->span[i])};
+	}
 	*total = value;
 	return CVM_OK;
 }
