@@ -262,22 +262,23 @@ search(cvm_climb *p, cvm_maximum *best)
 }
 
 /*
- * From what a sample found best (if that ran away, from where it did, and from the
- * first start), up the neighbours of its searched parameter while they are likelier.
+ * From what a sample found best (if that ran away, from where it did, and unless many
+ * values are to be tried from the first start too), up the neighbours of its searched parameter while they are likelier.
  */
 static cvm_status
 search_near(cvm_climb *p, bool near, cvm_maximum *best)
 {
 	double		starts[CVM_MAX_STARTS][CVM_MAX_PARAMS];
 	int			k = (int) p->held[0];
+	int			last = near || p->family->searched > 0 ? 0 : 1;
 	cvm_maximum found;
 	cvm_status	status;
 
 	(void) cvm_climb_starts(p, starts);
-	memcpy(starts[near ? 0 : 1], best->at, sizeof(starts[0]));
+	memcpy(starts[last], best->at, sizeof(starts[0]));
 	if (!near)
-		cvm_climb_turn_back(p, starts[1]);
-	status = cvm_climb_from(p, starts, near ? 1 : 2, best);
+		cvm_climb_turn_back(p, starts[last]);
+	status = cvm_climb_from(p, starts, last + 1, best);
 	if (status == CVM_NO_OPTIMUM)
 		status = CVM_OK;
 	for (int step = -1; step <= 1; step += 2)

@@ -89,8 +89,11 @@ climb_penalised(cvm_climb *p, cvm_maximum *found, int *iterations)
 
 	(void) cvm_climb_starts(p, starts);
 	memcpy(p->centre, starts[0], sizeof(p->centre));
-	memcpy(starts[1], found->at, sizeof(starts[1]));
-	cvm_climb_turn_back(p, starts[1]);
+	if (n_starts > 1)
+	{
+		memcpy(starts[1], found->at, sizeof(starts[1]));
+		cvm_climb_turn_back(p, starts[1]);
+	}
 	p->precision = WEAKEST_PRIOR;
 	if (cvm_table_rows(p->table) > 2 * SAMPLE_ROWS)
 		status = raise_on_sample(p, starts, &n_starts, iterations);
