@@ -227,9 +227,35 @@ climb_at(cvm_climb *p, int k, const cvm_maximum *from, cvm_maximum *found)
 	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
 }
 
+/* The likeliest value of the searched parameter and its neighbours once more, from every start. */
+static cvm_status
+search_again(cvm_climb *p, cvm_maximum *best)
+{
+	int			likeliest = (int) p->held[0];
+	int			k = likeliest;
+	cvm_status	status = CVM_OK;
+
+	for (int next = likeliest - 1; next <= likeliest + 1 && status == CVM_OK; next++)
+	{
+		double		starts[CVM_MAX_STARTS][CVM_MAX_PARAMS];
+		cvm_maximum found;
+
+		if (next < 1 || next > p->family->searched)
+			continue;
+		p->held[0] = next;
+		status = cvm_climb_from(p, starts, cvm_climb_starts(p, starts), &found);
+		if (status == CVM_NO_OPTIMUM)
+			status = CVM_OK;
+		else if (status == CVM_OK && improve(p, best, &found))
+			k = next;
+	}
+	p->held[0] = k;
+	return status;
+}
+
 /*
  * The values of the searched parameter, each from its neighbour, until it has gone
- * downhill for long; the likeliest once more, from every start.
+ * downhill for long; the likeliest ones once more, from every start.
  */
 static cvm_status
 search(cvm_climb *p, cvm_maximum *best)
@@ -251,11 +277,8 @@ search(cvm_climb *p, cvm_maximum *best)
 		last = found;
 	}
 	p->held[0] = likeliest;
-	if (likeliest > 1 && status == CVM_OK)
-	{
-		status = cvm_climb_from(p, starts, cvm_climb_starts(p, starts), &found);
-		improve(p, best, &found);
-	}
+	if (p->family->searched > 0 && status == CVM_OK)
+		status = search_again(p, best);
 	if (status != CVM_OK && status != CVM_NO_OPTIMUM)
 		return status;
 	return isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;

@@ -129,8 +129,7 @@ one_run(const cvm_family *family, const cvm_family *elsewhere, cvm_rng *rng, int
 	usable = status == CVM_OK && cvm_in_domain(family, fit.theta) && isfinite(fit.loglik) && fit.has_covariance
 		&& fit.gradient_norm < 1e-9 + 1e-14 * fit.condition && scores(family, fit.theta, table);
 	if (usable && cvm_fit(elsewhere, table, &cvm_plain_env, &other) == CVM_OK)
-		missed = other.rung == CVM_RUNG_FULL
-			&& (fit.rung != CVM_RUNG_FULL || other.loglik > fit.loglik + 1e-6);
+		missed = other.rung == CVM_RUNG_FULL && other.loglik > fit.loglik + 1e-6;
 	t->usable += usable;
 	t->missed += missed;
 	t->penalised += fit.rung == CVM_RUNG_PENALISED;
