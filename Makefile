@@ -6,25 +6,33 @@ EXTVERSION = 0.1.0
 MODULE_big = cvm
 
 MATH_OBJS = src/math/special.o src/math/quadrature.o src/math/random.o src/math/optimise.o \
-	src/math/gamma_quantile.o src/math/linear.o src/math/concentration.o src/math/evaluation.o
-MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src/models/fingerprint.o src/models/fit.o src/models/ladder.o src/models/shrunk.o src/models/purchases.o \
-	src/models/coin_history.o src/models/coin_future.o src/models/bg_nbd.o src/models/mbg_nbd.o \
-	src/models/pareto_race.o src/models/pareto_tails.o src/models/pareto_fit.o src/models/pareto_nbd.o \
-	src/models/regular_history.o src/models/regular_future.o src/models/bg_cnbd_k.o src/models/mbg_cnbd_k.o \
-	src/models/bg_bb.o src/models/bg_bb_fit.o \
+	src/math/gamma_quantile.o src/math/interval.o src/math/linear.o src/math/concentration.o \
+	src/math/evaluation.o
+MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src/models/fingerprint.o \
+	src/models/fit.o src/models/ladder.o src/models/shrunk.o src/models/purchases.o src/models/coin_history.o src/models/coin_future.o \
+	src/models/bg_nbd.o src/models/mbg_nbd.o src/models/pareto_race.o src/models/pareto_tails.o \
+	src/models/pareto_fit.o src/models/pareto_nbd.o src/models/regular_history.o src/models/regular_future.o \
+	src/models/bg_cnbd_k.o src/models/mbg_cnbd_k.o src/models/bg_bb.o src/models/bg_bb_fit.o \
 	src/models/gamma_gamma.o src/models/predictive.o src/models/contract.o src/models/sbg.o src/models/bdw.o
 TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o src/types/history_io.o \
-	src/types/history_aggregate.o src/types/model_type.o src/types/rfm.o src/types/survival_curve.o src/types/survival.o
-ENGINE_OBJS = src/fit.o src/score.o src/recompute/recompute.o src/recompute/owner.o src/recompute/plan.o src/recompute/check.o \
-	src/recompute/spool.o src/recompute/ranks.o src/recompute/summarise.o src/recompute/population.o src/recompute/segment.o \
-	src/recompute/value.o src/recompute/publish.o src/recompute/registry.o src/recompute/drift.o src/recompute/validate.o
-METRIC_OBJS = src/metric/formula.o src/metric/sample.o src/metric/tally.o
-WORKER_OBJS = src/worker/launcher.o src/worker/runner.o src/worker/job.o src/worker/shared.o
+	src/types/history_aggregate.o src/types/model_type.o src/types/rfm.o src/types/survival_curve.o \
+	src/types/survival.o src/types/answers.o src/types/answers_aggregate.o src/types/satisfaction.o \
+	src/types/satisfaction_interval.o
+ENGINE_OBJS = src/fit.o src/score.o src/recompute/recompute.o src/recompute/owner.o src/recompute/plan.o \
+	src/recompute/check.o src/recompute/spool.o src/recompute/ranks.o src/recompute/summarise.o \
+	src/recompute/population.o src/recompute/segment.o src/recompute/value.o src/recompute/names.o \
+	src/recompute/partition.o src/recompute/publish.o src/recompute/retire.o src/recompute/registry.o \
+	src/recompute/drift.o src/recompute/validate.o
+METRIC_OBJS = src/metric/formula.o src/metric/sample.o src/metric/tally.o src/metric/review.o
+WORKER_OBJS = src/worker/launcher.o src/worker/runner.o src/worker/account.o src/worker/job.o \
+	src/worker/shared.o
 OBJS = src/cvm.o $(MATH_OBJS) $(MODEL_OBJS) $(TYPE_OBJS) $(ENGINE_OBJS) $(METRIC_OBJS) $(WORKER_OBJS)
 
-SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql sql/score.sql \
-	sql/rfm.sql sql/survival_curve.sql sql/portfolio.sql sql/output.sql sql/recompute.sql sql/registry.sql sql/validation.sql sql/drift.sql sql/exchange.sql sql/job.sql sql/check.sql sql/view.sql \
-	sql/value_formula.sql sql/retention.sql sql/concentration.sql sql/evaluation.sql sql/equity_formula.sql
+SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql sql/score.sql sql/rfm.sql \
+	sql/survival_curve.sql sql/answers.sql sql/portfolio.sql sql/output.sql sql/recompute.sql sql/registry.sql \
+	sql/validation.sql sql/drift.sql sql/exchange.sql sql/job.sql sql/check.sql sql/view.sql \
+	sql/value_formula.sql sql/retention.sql sql/concentration.sql sql/evaluation.sql sql/equity_formula.sql \
+	sql/review.sql
 DATA_built = sql/cvm--$(EXTVERSION).sql
 
 PG_CPPFLAGS = -I$(srcdir)/src

@@ -1,12 +1,12 @@
 -- drift: inputs and purchases since the live model was fitted (src/recompute/drift.c)
 
 CREATE TABLE cvm.model_input (
-    model_id bigint NOT NULL REFERENCES cvm.fitted_model ON DELETE CASCADE,
+    model_id bigint NOT NULL,
     input text NOT NULL CHECK (input IN ('repeat_periods', 'span', 'age', 'mean_spend')),
-    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    portfolio text NOT NULL,
     edges float8[] NOT NULL,
     counts float8[] NOT NULL,
-    PRIMARY KEY (model_id, input)
+    PRIMARY KEY (portfolio, model_id, input)
 );
 COMMENT ON TABLE cvm.model_input IS 'Distributions of the inputs of a purchase model at its fit, in bins between their deciles, against which drift is measured.';
 COMMENT ON COLUMN cvm.model_input.model_id IS 'purchase model';
@@ -18,7 +18,7 @@ COMMENT ON COLUMN cvm.model_input.counts IS 'customers in each bin, one more tha
 CREATE TABLE cvm.drift_measure (
     run_id bigint NOT NULL,
     input text NOT NULL CHECK (input IN ('repeat_periods', 'span', 'age', 'mean_spend', 'purchases')),
-    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    portfolio text NOT NULL,
     as_of timestamptz NOT NULL,
     model_id bigint NOT NULL,
     psi float8,
@@ -27,10 +27,8 @@ CREATE TABLE cvm.drift_measure (
     actual float8,
     threshold float8 NOT NULL,
     exceeded boolean NOT NULL,
-    PRIMARY KEY (run_id, input)
+    PRIMARY KEY (portfolio, run_id, input)
 );
-CREATE INDEX drift_of_portfolio ON cvm.drift_measure (portfolio, run_id);
-COMMENT ON INDEX cvm.drift_of_portfolio IS 'Drift of a portfolio.';
 COMMENT ON TABLE cvm.drift_measure IS 'Drift found by recomputes. Read cvm.drift.';
 COMMENT ON COLUMN cvm.drift_measure.run_id IS 'run that measured it';
 COMMENT ON COLUMN cvm.drift_measure.input IS 'input, or purchases: their number since the fit against what the model expected';
@@ -46,7 +44,7 @@ COMMENT ON COLUMN cvm.drift_measure.exceeded IS 'inputs: psi above the threshold
 
 SELECT pg_catalog.pg_extension_config_dump('cvm.model_input', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.drift_measure', '');
-GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.model_input, cvm.drift_measure TO PUBLIC;
+GRANT SELECT, INSERT, DELETE ON cvm.model_input, cvm.drift_measure TO PUBLIC;
 ALTER TABLE cvm.model_input ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.model_input USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
 CREATE POLICY reader ON cvm.model_input FOR SELECT USING (cvm.may_read(portfolio));
@@ -74,7 +72,8 @@ COMMENT ON FUNCTION cvm.psi_chance(float8[], float8[]) IS
 CREATE FUNCTION cvm.record_drift(run_id bigint, portfolio text, as_of timestamptz, model_id bigint, input text, counts float8[], threshold float8) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    fitted float8[] := (SELECT i.counts FROM cvm.model_input i WHERE i.model_id = record_drift.model_id AND i.input = record_drift.input);
+    fitted float8[] := (SELECT i.counts FROM cvm.model_input i
+                        WHERE i.portfolio = record_drift.portfolio AND i.model_id = record_drift.model_id AND i.input = record_drift.input);
     psi float8 := coalesce(cvm.psi(fitted, counts), 0);
     chance float8 := cvm.psi_chance(fitted, counts);
 BEGIN
@@ -98,7 +97,7 @@ BEGIN
                 > greatest(record_tracking.threshold * record_tracking.expected, 3 * sqrt(record_tracking.expected)));
     END IF;
     SELECT jsonb_object_agg(d.input, coalesce(d.psi, d.actual / nullif(d.expected, 0))) INTO alarms
-    FROM cvm.drift_measure d WHERE d.run_id = record_tracking.run_id AND d.exceeded;
+    FROM cvm.drift_measure d WHERE d.portfolio = record_tracking.portfolio AND d.run_id = record_tracking.run_id AND d.exceeded;
     IF alarms IS NOT NULL THEN
         PERFORM pg_notify('cvm', jsonb_build_object('portfolio', portfolio, 'run_id', run_id, 'model_id', model_id, 'drift', alarms)::text);
     END IF;
@@ -110,7 +109,7 @@ CREATE VIEW cvm.drift WITH (security_invoker = true) AS
 SELECT d.portfolio, d.run_id, d.as_of, d.model_id, m.as_of AS fitted_as_of, d.input, d.psi, d.chance,
        d.expected AS expected_purchases, d.actual AS actual_purchases, d.actual / nullif(d.expected, 0) AS actual_to_expected,
        d.threshold, d.exceeded
-FROM cvm.drift_measure d LEFT JOIN cvm.fitted_model m ON m.model_id = d.model_id;
+FROM cvm.drift_measure d LEFT JOIN cvm.fitted_model m ON m.model_id = d.model_id AND m.portfolio = d.portfolio;
 COMMENT ON VIEW cvm.drift IS 'How far each run''s customers are from those that the model which was live then was fitted on. Histories grow by themselves: a model that is kept for long (pinned) drifts without anybody changing.';
 COMMENT ON COLUMN cvm.drift.portfolio IS 'portfolio';
 COMMENT ON COLUMN cvm.drift.run_id IS 'run';

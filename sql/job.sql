@@ -20,7 +20,7 @@ COMMENT ON FUNCTION cvm.progress_slots() IS 'Where the recomputes of this databa
 CREATE FUNCTION cvm.is_object_locked(class oid, id bigint) RETURNS boolean
 LANGUAGE sql VOLATILE
 RETURN EXISTS (SELECT FROM pg_catalog.pg_locks l
-               WHERE l.locktype = 'object' AND l.granted AND l.classid = class AND l.objid = id::oid AND l.objsubid = 1
+               WHERE l.locktype = 'object' AND l.granted AND l.classid = class AND l.objid::bigint = id AND l.objsubid = 1
                  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()));
 COMMENT ON FUNCTION cvm.is_object_locked(oid, bigint) IS 'Whether any process holds the lock of a portfolio (class cvm.portfolio, its portfolio_id) or of a job (class cvm.job, its job_id).';
 
@@ -52,25 +52,32 @@ COMMENT ON FUNCTION cvm.next_slot(timestamptz, interval, text, timestamptz) IS '
 
 -- ---------- jobs ----------
 
-CREATE SEQUENCE cvm.job_id_seq AS integer;
-COMMENT ON SEQUENCE cvm.job_id_seq IS 'Numbers jobs.';
+CREATE FUNCTION cvm.check_job_interval(setting text, value interval, longest interval) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+BEGIN
+    IF value < interval '1 second' OR value > longest
+       OR least(EXTRACT(year FROM value), EXTRACT(month FROM value), EXTRACT(day FROM value),
+                EXTRACT(epoch FROM value - date_trunc('day', value))) < 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation',
+            MESSAGE = format('"%s" of a job can not be %s', setting, value),
+            DETAIL = format('It must be from 1 second to %s, no part of it negative.', longest),
+            HINT = format('Such as %s => ''1 day''.', setting);
+    END IF;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION cvm.check_job_interval(text, interval, interval) IS 'True for an interval from 1 second to the longest without a negative part; otherwise 23514 names the setting.';
 
 CREATE TABLE cvm.job (
-    job_id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('cvm.job_id_seq'::regclass)
+    job_id bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME cvm.job_id_seq MAXVALUE 2147483647) PRIMARY KEY
         CHECK (job_id BETWEEN 1 AND 2147483647),
-    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
-    every interval NOT NULL
-        CHECK (every >= interval '1 second' AND every <= interval '100 years'
-               AND EXTRACT(year FROM every) >= 0 AND EXTRACT(month FROM every) >= 0
-               AND EXTRACT(day FROM every) >= 0 AND every - pg_catalog.date_trunc('day', every) >= interval '0'),
+    portfolio text NOT NULL,
+    every interval NOT NULL CHECK (cvm.check_job_interval('every', every, '100 years')),
     starting timestamptz NOT NULL
         CHECK (starting BETWEEN timestamptz '1900-01-01 00:00:00+00' AND timestamptz '9999-01-01 00:00:00+00'),
     time_zone text NOT NULL,
-    max_runtime interval NOT NULL DEFAULT '12 hours'
-        CHECK (max_runtime >= interval '1 second' AND max_runtime <= interval '1 year'),
+    max_runtime interval NOT NULL DEFAULT '12 hours' CHECK (cvm.check_job_interval('max_runtime', max_runtime, '1 year')),
     max_retries integer NOT NULL DEFAULT 3 CHECK (max_retries BETWEEN 0 AND 1000),
-    retry_period interval NOT NULL DEFAULT '5 minutes'
-        CHECK (retry_period >= interval '1 second' AND retry_period <= interval '1 year'),
+    retry_period interval NOT NULL DEFAULT '5 minutes' CHECK (cvm.check_job_interval('retry_period', retry_period, '1 year')),
     run_as text NOT NULL DEFAULT current_user,
     enabled boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -81,6 +88,7 @@ CREATE TABLE cvm.job (
     open_run_id bigint,
     last_run_id bigint
 );
+COMMENT ON SEQUENCE cvm.job_id_seq IS 'Numbers jobs.';
 COMMENT ON TABLE cvm.job IS 'Jobs: recomputes on a schedule. Read cvm.jobs; write through cvm.schedule, cvm.alter_job, cvm.unschedule, or directly.';
 COMMENT ON COLUMN cvm.job.job_id IS 'number of the job, part of the tag of the lock that its process holds';
 COMMENT ON COLUMN cvm.job.portfolio IS 'portfolio that it recomputes';
@@ -90,11 +98,11 @@ COMMENT ON COLUMN cvm.job.time_zone IS 'time zone in which months and days are c
 COMMENT ON COLUMN cvm.job.max_runtime IS 'a run that takes longer is cancelled';
 COMMENT ON COLUMN cvm.job.max_retries IS 'retries of a failed run before it waits for the next slot';
 COMMENT ON COLUMN cvm.job.retry_period IS 'wait before the first retry; doubled each time up to an hour (or this, if longer), up to a quarter more at random';
-COMMENT ON COLUMN cvm.job.run_as IS 'role that the run connects as: one that may log in, a member of the portfolio''s owner';
+COMMENT ON COLUMN cvm.job.run_as IS 'role that the run connects as: one that may log in, the portfolio''s owner or a member of it, no superuser unless the owner is one';
 COMMENT ON COLUMN cvm.job.enabled IS 'whether it is started when due';
 COMMENT ON COLUMN cvm.job.created_at IS 'when it was scheduled';
 COMMENT ON COLUMN cvm.job.home IS 'identity of the database it was scheduled or resumed in; in another one (a restore, a copy) it is paused';
-COMMENT ON COLUMN cvm.job.next_due IS 'when it is due; kept by the worker';
+COMMENT ON COLUMN cvm.job.next_due IS 'when it is due; kept by the worker. Written NULL it is worked out anew, which takes a paused job into this database';
 COMMENT ON COLUMN cvm.job.attempt IS 'attempts made for the present slot; 0 after a success; kept by the worker';
 COMMENT ON COLUMN cvm.job.failures IS 'failures in a row; kept by the worker';
 COMMENT ON COLUMN cvm.job.open_run_id IS 'run under way or not yet accounted for; kept by the worker';
@@ -105,8 +113,8 @@ COMMENT ON INDEX cvm.job_of_portfolio IS 'Jobs of a portfolio.';
 SELECT pg_catalog.pg_extension_config_dump('cvm.job', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.job_id_seq', '');
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.job TO PUBLIC;
-GRANT USAGE ON SEQUENCE cvm.job_id_seq TO PUBLIC;
+GRANT SELECT, DELETE, INSERT (portfolio, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as, enabled),
+    UPDATE (every, starting, time_zone, max_runtime, max_retries, retry_period, run_as, enabled, next_due) ON cvm.job TO PUBLIC;
 ALTER TABLE cvm.job ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.job USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
 CREATE POLICY reader ON cvm.job FOR SELECT USING (cvm.may_read(portfolio));
@@ -141,15 +149,30 @@ BEGIN
             DETAIL = format('It is no member of the portfolio''s owner "%s".', owner),
             HINT = format('GRANT %I TO %I, or name another role with run_as.', owner, run_as);
     END IF;
+    IF role.rolsuper AND owner IS NOT NULL AND NOT (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = owner::name) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('a job of portfolio "%s" may not run as the superuser "%s"', portfolio, run_as),
+            DETAIL = format('The portfolio''s owner "%s" is none.', owner),
+            HINT = 'Name the owner with run_as, or another role that is a member of it.';
+    END IF;
 END $$;
-COMMENT ON FUNCTION cvm.check_run_as(text, text) IS 'Raises unless a job of the portfolio can run as this role for the current role: 42704 no such role, 42501 no member, 28000 it may not log in.';
+COMMENT ON FUNCTION cvm.check_run_as(text, text) IS 'Raises unless a job of the portfolio can run as this role for the current role: 42704 no such role, 42501 no member, or a superuser where the owner is none, 28000 it may not log in.';
 
--- A row that was scheduled in another database comes from a restore: it is kept as it is, and is paused.
+-- A row that is inserted with another database's identity comes from a restore, since home is nobody's to write:
+-- it is kept as it is, and is paused.
 CREATE FUNCTION cvm.check_job() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NEW.home IS DISTINCT FROM cvm.database_identity() THEN
+    IF TG_OP = 'INSERT' AND NEW.home <> cvm.database_identity() THEN
         RETURN NEW;
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.next_due IS NULL THEN
+        IF NEW.home <> cvm.database_identity() THEN
+            NEW.home := cvm.database_identity();
+            NEW.attempt := 0;
+            NEW.open_run_id := NULL;
+        END IF;
+        NEW.next_due := cvm.next_slot(NEW.starting, NEW.every, NEW.time_zone, clock_timestamp());
     END IF;
     IF TG_OP = 'INSERT' OR NEW.time_zone <> OLD.time_zone OR NEW.home <> OLD.home THEN
         PERFORM now() AT TIME ZONE NEW.time_zone;
@@ -166,7 +189,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION cvm.check_job() IS 'Trigger of cvm.job: checks time zone and run_as of what is written, and works out when a new or changed schedule is next due.';
+COMMENT ON FUNCTION cvm.check_job() IS 'Trigger of cvm.job: checks time zone and run_as of what is written, and works out when a new, changed or resumed schedule is next due.';
 
 CREATE TRIGGER check_job BEFORE INSERT OR UPDATE ON cvm.job FOR EACH ROW EXECUTE FUNCTION cvm.check_job();
 COMMENT ON TRIGGER check_job ON cvm.job IS 'Checks the row.';
@@ -194,14 +217,20 @@ COMMENT ON TRIGGER announce_run ON cvm.run IS 'NOTIFY cvm when a run ends, by a 
 
 -- ---------- schedule, alter, run, cancel ----------
 
+-- The present value is not for everybody to see: pg_settings leaves it out, current_setting would raise.
+CREATE FUNCTION cvm.preload_hint() RETURNS text
+LANGUAGE sql STABLE
+RETURN pg_catalog.format('Put shared_preload_libraries = ''%s'' into postgresql.conf and restart the server, or CALL cvm.recompute from another scheduler.',
+    pg_catalog.concat_ws(', ', nullif((SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'shared_preload_libraries'), ''), 'cvm'));
+COMMENT ON FUNCTION cvm.preload_hint() IS 'How to have the worker start jobs where the library is not preloaded; other libraries are named if the current role may see them.';
+
 CREATE FUNCTION cvm.warn_if_nobody_runs_jobs() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT cvm.is_preloaded() THEN
         RAISE WARNING USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'no background worker starts this job: the server has not preloaded cvm',
-            HINT = format('Put shared_preload_libraries = ''%s'' into postgresql.conf and restart the server, or call CALL cvm.recompute from another scheduler.',
-                          concat_ws(', ', nullif(current_setting('shared_preload_libraries', true), ''), 'cvm'));
+            HINT = cvm.preload_hint();
     ELSIF NOT current_setting('cvm.worker_enabled')::boolean THEN
         RAISE WARNING USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'no background worker starts this job: cvm.worker_enabled is off';
@@ -215,6 +244,10 @@ CREATE FUNCTION cvm.schedule(portfolio text, every interval DEFAULT '1 day', sta
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
+    -- a superuser schedules for the owner
+    default_role text := (SELECT coalesce(o.rolname, c.rolname) FROM pg_roles c
+                          LEFT JOIN pg_roles o ON o.rolname = cvm.portfolio_owner(portfolio)::name AND c.rolsuper AND NOT o.rolsuper
+                          WHERE c.rolname = current_user);
     result bigint;
 BEGIN
     INSERT INTO cvm.job (portfolio, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as)
@@ -222,13 +255,13 @@ BEGIN
             coalesce(schedule.time_zone, present.options ->> 'time_zone', 'UTC'),
             schedule.max_runtime, schedule.max_retries, schedule.retry_period,
             coalesce((SELECT r.rolname::text FROM pg_roles r WHERE r.oid = schedule.run_as),
-                     schedule.run_as::text, current_user))
+                     schedule.run_as::text, default_role))
     RETURNING job_id INTO result;
     PERFORM cvm.warn_if_nobody_runs_jobs();
     RETURN result;
 END $$;
 COMMENT ON FUNCTION cvm.schedule(text, interval, timestamptz, text, interval, integer, interval, regrole) IS
-'Schedules a recompute of the portfolio by the background worker and returns the job''s number. every: 1 second to 100 years; days and months keep the local hour of time_zone (the portfolio''s unless given). starting: first slot, now unless given; slots that have passed count as one. max_runtime: a longer run is cancelled. A failed run is retried up to max_retries times, after retry_period, doubled each time. run_as: the role it connects as, the current one unless given, which must be able to log in. Errors: 42704 unknown portfolio or role, 42501 not permitted, 28000 run_as may not log in, 23514 out of range, 23502 null, 22023 unknown time zone. Warns where the library is not preloaded.';
+'Schedules a recompute of the portfolio by the background worker and returns the job''s number. every: 1 second to 100 years; days and months keep the local hour of time_zone (the portfolio''s unless given). starting: first slot, now unless given; without a zone it is read in that of the session (TimeZone), so write ''2026-01-01 03:00 Europe/Berlin''. A start in the past is due at once: slots that have passed count as one. max_runtime: a longer run is cancelled. A failed run is retried up to max_retries times, after retry_period, doubled each time. run_as: the role it connects as, the current one unless given (the owner, where a superuser schedules for one that is none), which must be able to log in. Errors: 42704 unknown portfolio or role, 42501 not permitted, 28000 run_as may not log in, 23514 out of range, 23502 null, 22023 unknown time zone. Warns where the library is not preloaded.';
 
 CREATE FUNCTION cvm.own_job(job_id bigint) RETURNS cvm.job
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -298,19 +331,29 @@ COMMENT ON FUNCTION cvm.cancel_job(bigint) IS 'Cancels the run of a job that is 
 CREATE FUNCTION cvm.resume_jobs() RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    resumed bigint;
+    paused bigint;
+    resumed bigint := 0;
+    message text;
+    detail text;
 BEGIN
-    UPDATE cvm.job j
-    SET home = cvm.database_identity(), next_due = cvm.next_slot(j.starting, j.every, j.time_zone, clock_timestamp()),
-        attempt = 0, open_run_id = NULL
-    WHERE j.home <> cvm.database_identity() AND cvm.may_act(j.portfolio);
-    GET DIAGNOSTICS resumed = ROW_COUNT;
+    FOR paused IN SELECT j.job_id FROM cvm.job j WHERE j.home <> cvm.database_identity() AND cvm.may_act(j.portfolio) ORDER BY j.job_id LOOP
+        -- one that can not run keeps no other from it
+        BEGIN
+            UPDATE cvm.job j SET next_due = NULL WHERE j.job_id = paused;
+            resumed := resumed + 1;
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+            RAISE WARNING USING ERRCODE = SQLSTATE, MESSAGE = format('job %s stays paused', paused),
+                DETAIL = concat_ws(' ', message || '.', detail),
+                HINT = format('Change it, such as SELECT cvm.alter_job(%s, run_as => ...), and call cvm.resume_jobs() again.', paused);
+        END;
+    END LOOP;
     IF resumed > 0 THEN
         PERFORM cvm.warn_if_nobody_runs_jobs();
     END IF;
     RETURN resumed;
 END $$;
-COMMENT ON FUNCTION cvm.resume_jobs() IS 'Lets the jobs of one''s portfolios that were scheduled before a restore or copy of the database run in this one, from their next slot on; returns how many. Errors: as of cvm.schedule about run_as.';
+COMMENT ON FUNCTION cvm.resume_jobs() IS 'Lets the jobs of one''s portfolios that were scheduled before a restore or copy of the database run in this one, from their next slot on; returns how many. A job that may not run as its run_as here stays paused, with a warning that says why: cvm.alter_job names another role.';
 
 -- ---------- views ----------
 
@@ -354,7 +397,7 @@ SELECT r.run_id, r.job_id, r.portfolio, r.attempt, r.as_of, r.started_at, r.fini
        r.sqlstate, e.message, e.detail, e.hint, e.context
 FROM cvm.run r
 JOIN cvm.portfolio p ON p.portfolio = r.portfolio
-LEFT JOIN cvm.run_error e ON e.run_id = r.run_id;
+LEFT JOIN cvm.run_error e ON e.run_id = r.run_id AND e.portfolio = r.portfolio;
 COMMENT ON VIEW cvm.job_runs IS 'Runs, by jobs and by hand, of the portfolios that the current role owns or may read; the text of errors for the owner''s members alone.';
 COMMENT ON COLUMN cvm.job_runs.run_id IS 'number of the run';
 COMMENT ON COLUMN cvm.job_runs.job_id IS 'job; NULL for a recompute called by hand';

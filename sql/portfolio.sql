@@ -29,18 +29,20 @@ COMMENT ON FUNCTION cvm.may_read_in(text, text) IS 'Whether the current role may
 
 -- ---------- tables ----------
 
-CREATE SEQUENCE cvm.portfolio_id_seq AS integer;
-COMMENT ON SEQUENCE cvm.portfolio_id_seq IS 'Numbers portfolios.';
+-- An owner may write rows by hand, so privileges are by column: numbers, names and what cvm keeps
+-- itself are nobody's to write.  No foreign keys between these tables: pg_restore -j loads them in
+-- any order, with the keys there already; the trigger delete_portfolio deletes instead.
 
 CREATE TABLE cvm.portfolio (
     portfolio text PRIMARY KEY CHECK (pg_catalog.octet_length(portfolio) BETWEEN 1 AND 59),
-    portfolio_id integer NOT NULL UNIQUE DEFAULT pg_catalog.nextval('cvm.portfolio_id_seq'::regclass),
+    portfolio_id integer GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME cvm.portfolio_id_seq) UNIQUE CHECK (portfolio_id > 0),
     output_schema text NOT NULL UNIQUE,
     owns_schema boolean NOT NULL,
     created_by text NOT NULL DEFAULT current_user,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     options jsonb NOT NULL
 );
+COMMENT ON SEQUENCE cvm.portfolio_id_seq IS 'Numbers portfolios.';
 COMMENT ON TABLE cvm.portfolio IS 'Portfolios: sets of customers that are valued together. The owner of the output schema owns the portfolio. Read cvm.portfolios.';
 COMMENT ON COLUMN cvm.portfolio.portfolio IS 'name, at most 59 bytes';
 COMMENT ON COLUMN cvm.portfolio.portfolio_id IS 'number, part of the tag of the lock that a recompute holds';
@@ -69,7 +71,7 @@ RETURN (SELECT r.rolname::text FROM cvm.portfolio p JOIN pg_catalog.pg_roles r O
 COMMENT ON FUNCTION cvm.portfolio_owner(text) IS 'Name of the portfolio''s owner; NULL if there is none.';
 
 CREATE TABLE cvm.feed (
-    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    portfolio text NOT NULL,
     kind text NOT NULL,
     relation_schema text NOT NULL,
     relation_name text NOT NULL,
@@ -87,8 +89,8 @@ SELECT pg_catalog.pg_extension_config_dump('cvm.portfolio', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.portfolio_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.feed', '');
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.portfolio, cvm.feed TO PUBLIC;
-GRANT USAGE ON SEQUENCE cvm.portfolio_id_seq TO PUBLIC;
+GRANT SELECT, DELETE, INSERT (portfolio, output_schema, owns_schema, options), UPDATE (options) ON cvm.portfolio TO PUBLIC;
+GRANT SELECT, INSERT, DELETE, UPDATE (relation_schema, relation_name, columns) ON cvm.feed TO PUBLIC;
 ALTER TABLE cvm.portfolio ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.portfolio USING (cvm.may_act_in(output_schema, created_by))
     WITH CHECK (cvm.schema_owner(output_schema) IS NOT NULL AND cvm.may_act_in(output_schema, created_by));
@@ -101,6 +103,27 @@ CREATE POLICY reader ON cvm.feed FOR SELECT USING (cvm.may_read(portfolio));
 COMMENT ON POLICY owner ON cvm.feed IS 'Members of the owner change the feeds of their portfolios.';
 COMMENT ON POLICY reader ON cvm.feed IS 'Readers of the output schema and pg_monitor see them.';
 
+-- Before the row goes, since who may delete the others is decided by it.
+CREATE FUNCTION cvm.delete_portfolio() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM cvm.feed f WHERE f.portfolio = OLD.portfolio;
+    DELETE FROM cvm.job j WHERE j.portfolio = OLD.portfolio;
+    DELETE FROM cvm.run_error e WHERE e.portfolio = OLD.portfolio;
+    DELETE FROM cvm.run r WHERE r.portfolio = OLD.portfolio;
+    DELETE FROM cvm.promotion p WHERE p.portfolio = OLD.portfolio;
+    DELETE FROM cvm.model_input i WHERE i.portfolio = OLD.portfolio;
+    DELETE FROM cvm.drift_measure d WHERE d.portfolio = OLD.portfolio;
+    DELETE FROM cvm.fitted_model m WHERE m.portfolio = OLD.portfolio;
+    DELETE FROM cvm.validation_decile d WHERE d.portfolio = OLD.portfolio;
+    DELETE FROM cvm.validation v WHERE v.portfolio = OLD.portfolio;
+    RETURN OLD;
+END $$;
+COMMENT ON FUNCTION cvm.delete_portfolio() IS 'Trigger of cvm.portfolio: what was recorded of a portfolio goes with it, so that nobody inherits it with the name.';
+
+CREATE TRIGGER delete_portfolio BEFORE DELETE ON cvm.portfolio FOR EACH ROW EXECUTE FUNCTION cvm.delete_portfolio();
+COMMENT ON TRIGGER delete_portfolio ON cvm.portfolio IS 'Deletes the rows of other tables with the portfolio.';
+
 -- ---------- options ----------
 
 CREATE VIEW cvm.options WITH (security_invoker = true) AS
@@ -108,13 +131,13 @@ SELECT o.option, o.type, o.default_value, o.description
 FROM (VALUES
     ('time_zone', 'text', 'UTC', 'time zone in which periods begin, such as Europe/Berlin'),
     ('period', 'interval', '1 day', 'purchases in one period are one purchase; whole seconds, no months'),
-    ('time_unit', 'interval', '7 days', 'time unit of the models; no months'),
-    ('annual_discount_rate', 'number', '0.1', 'discount rate a year (0.1 is 10 %), not negative; 0 needs a value_horizon'),
+    ('time_unit', 'interval', '7 days', 'time unit of the models; no months, 1 second to 100 years'),
+    ('annual_discount_rate', 'number', '0.1', 'discount rate a year (0.1 is 10 %), 0.000001 to 10; 0, no discount, needs a value_horizon'),
     ('horizon', 'interval', '365.25 days', 'horizon of expected_purchases, p_no_purchase and churn_risk'),
     ('value_horizon', 'interval', NULL, 'horizon of residual values; unlimited unless set'),
     ('margin', 'number', '1', 'share of an amount that is value: 1 values revenue, 0.4 a margin of 40 %; above 0, at most 1'),
     ('portfolio_currency', 'text', NULL, 'currency code of the amounts, three letters, shown with every value'),
-    ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase and the spend model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them'),
+    ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase and the spend model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them. A kind that is not named keeps its default: ["bg/nbd"] leaves gamma-gamma for the spend'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
     ('schema', 'text', 'cvm_<portfolio>', 'output schema, set when the portfolio is created: an existing empty schema of one''s own, or a new one')
@@ -187,6 +210,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.option_number(jsonb, text, float8, float8, boolean, float8) IS 'Value of a numeric option, its default where it is not set; 22023 outside (lowest, highest] or [lowest, highest].';
 
+CREATE FUNCTION cvm.option_rate(options jsonb) RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rate float8 := cvm.option_number(options, 'annual_discount_rate', 0.1, 0, false, 10);
+BEGIN
+    IF rate = 0 AND cvm.option_interval(options, 'value_horizon', NULL) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'without a discount the value of an unlimited future has no bound',
+            HINT = 'Give a positive annual_discount_rate, or a value_horizon such as "5 years".';
+    END IF;
+    IF rate > 0 AND rate < 1e-6 THEN
+        PERFORM cvm.bad_option('annual_discount_rate', options -> 'annual_discount_rate',
+                               'at least 0.000001, or 0 with a value_horizon');
+    END IF;
+    RETURN rate;
+END $$;
+COMMENT ON FUNCTION cvm.option_rate(jsonb) IS 'Value of the option annual_discount_rate, 0.1 where it is not set; 22023 unless it is 0.000001 to 10, or 0 with a value_horizon: below, residual value is a sum over thousands of centuries.';
+
 CREATE FUNCTION cvm.option_text(options jsonb, option text, default_value text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -236,8 +277,8 @@ CREATE FUNCTION cvm.check_options(options jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     unknown text;
-    rate float8;
     period interval;
+    time_unit interval;
     code text;
 BEGIN
     IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
@@ -255,17 +296,13 @@ BEGIN
     period := cvm.option_interval(options, 'period', '1 day');
     -- the aggregate knows which zones and periods it can count in, and says what is wrong
     PERFORM cvm.purchase_history(timestamptz '2000-01-01 00:00+00', 0::numeric, period, cvm.option_text(options, 'time_zone', 'UTC'));
-    IF EXTRACT(month FROM cvm.option_interval(options, 'time_unit', '7 days')) <> 0
-       OR EXTRACT(year FROM cvm.option_interval(options, 'time_unit', '7 days')) <> 0 THEN
-        PERFORM cvm.bad_option('time_unit', options -> 'time_unit', 'an interval of days or less, without months');
+    time_unit := cvm.option_interval(options, 'time_unit', '7 days');
+    IF EXTRACT(month FROM time_unit) <> 0 OR EXTRACT(year FROM time_unit) <> 0
+       OR cvm.interval_seconds(time_unit) NOT BETWEEN 1 AND 36525 * 86400.0::float8 THEN
+        PERFORM cvm.bad_option('time_unit', options -> 'time_unit', 'an interval of 1 second to 36525 days, without months');
     END IF;
-    rate := cvm.option_number(options, 'annual_discount_rate', 0.1, 0, false, 10);
+    PERFORM cvm.option_rate(options);
     PERFORM cvm.option_interval(options, 'horizon', '365.25 days');
-    IF rate = 0 AND cvm.option_interval(options, 'value_horizon', NULL) IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'without a discount the value of an unlimited future has no bound',
-            HINT = 'Give a positive annual_discount_rate, or a value_horizon such as "5 years".';
-    END IF;
     PERFORM cvm.option_interval(options, 'value_horizon', NULL);
     PERFORM cvm.option_number(options, 'margin', 1, 0, true, 1);
     code := cvm.option_text(options, 'portfolio_currency', NULL);
@@ -347,7 +384,7 @@ BEGIN
             MESSAGE = format('portfolio "%s" has no %s feed', portfolio, kind),
             HINT = 'Map one with cvm.add_feed.';
     END IF;
-    SELECT c.oid, c.relkind INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    SELECT c.oid, c.relkind, c.relpersistence INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = feed.relation_schema::name AND c.relname = feed.relation_name::name;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_table',
@@ -358,9 +395,19 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
             MESSAGE = format('%I.%I is not a table, view, materialized view, partitioned or foreign table', feed.relation_schema, feed.relation_name);
     END IF;
+    IF relation.relpersistence = 't' THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('%I.%I is temporary', feed.relation_schema, feed.relation_name),
+            DETAIL = 'A portfolio is recomputed in other sessions too, and a view of a temporary table is temporary itself.',
+            HINT = 'Map an ordinary table or view.';
+    END IF;
     RETURN relation.oid;
 END $$;
-COMMENT ON FUNCTION cvm.feed_relation(text, text) IS 'The relation of a feed, resolved by name now. 42704 no such feed, 42P01 the relation is gone, 42809 it is no table or view.';
+COMMENT ON FUNCTION cvm.feed_relation(text, text) IS 'The relation of a feed, resolved by name now. 42704 no such feed, 42P01 the relation is gone, 42809 it is no table or view, or temporary.';
+
+CREATE FUNCTION cvm.edit_distance(a text, b text) RETURNS integer
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_edit_distance';
+COMMENT ON FUNCTION cvm.edit_distance(text, text) IS 'Characters to insert, delete or replace from a to b (Levenshtein 1966); 22023 for more than 255 characters. Orders the names in a hint.';
 
 CREATE FUNCTION cvm.feed_column(portfolio text, kind text, relation oid, role text) RETURNS pg_catalog.pg_attribute
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -374,10 +421,11 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
             MESSAGE = format('the %s feed of portfolio "%s" has no column "%s", which is mapped as %s', kind, portfolio, wanted, role),
-            DETAIL = format('%s has: %s.', relation::regclass,
-                            (SELECT coalesce(string_agg(a.attname, ', ' ORDER BY a.attnum), 'no columns') FROM pg_attribute a
-                             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped)),
-            HINT = 'Name a column that it has: cvm.add_feed changes a mapping. The last published result stays as it is.';
+            HINT = format('%s has, the nearest first: %s.%s', relation::regclass,
+                          (SELECT coalesce(string_agg(a.attname, ', ' ORDER BY cvm.edit_distance(lower(left(wanted, 63)), lower(a.attname)), a.attnum), 'no columns')
+                           FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped),
+                          CASE WHEN EXISTS (SELECT FROM cvm.run r WHERE r.portfolio = feed_column.portfolio)
+                               THEN ' cvm.add_feed changes a mapping; the last published result stays as it is.' ELSE '' END);
     END IF;
     RETURN result;
 END $$;
@@ -471,6 +519,13 @@ BEGIN
             MESSAGE = format('the name of the output schema "%s" is longer than 63 bytes', wanted);
     END IF;
     IF owner IS NULL THEN
+        IF NOT has_database_privilege(current_database(), 'CREATE') THEN
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+                MESSAGE = format('permission denied to create the output schema "%s"', wanted),
+                DETAIL = format('Role "%s" lacks the privilege CREATE on database "%s".', current_user, current_database()),
+                HINT = format('GRANT CREATE ON DATABASE %I TO %I; or name an empty schema of your own with the option "schema", such as {"schema": "my_clv"}.',
+                              current_database(), current_user);
+        END IF;
         EXECUTE format('CREATE SCHEMA %I', wanted);
         EXECUTE format('COMMENT ON SCHEMA %I IS %L', wanted, format('customer value of portfolio %s', portfolio));
         RETURN true;
@@ -527,7 +582,7 @@ BEGIN
     RETURN wanted;
 END $$;
 COMMENT ON FUNCTION cvm.create_portfolio(text, regclass, name, name, name, jsonb) IS
-'Creates a portfolio over a purchases feed (any table, view, partitioned or foreign table) whose columns are named, with its output schema (cvm_<portfolio> unless the option schema says otherwise) and the empty relations in it, owned by the schema''s owner. Returns the name of the schema. Options: see the view cvm.options. Errors: 42710 the portfolio exists, 42P06 the schema is in use, 42703 missing column, 42804 or 42883 a type that can not be used, 42501 no privilege, 22023 a bad option, 42622 a name that is too long.';
+'Creates a portfolio over a purchases feed (any table, view, partitioned or foreign table) whose columns are named, with its output schema (cvm_<portfolio> unless the option schema says otherwise) and the empty relations in it, owned by the schema''s owner. Returns the name of the schema. Options: see the view cvm.options. Errors: 42710 the portfolio exists, 42P06 the schema is in use, 42703 missing column, 42804 or 42883 a type that can not be used, 42809 a temporary relation, 42501 no privilege, 22023 a bad option, 42622 a name that is too long.';
 
 CREATE FUNCTION cvm.alter_portfolio(portfolio text, options jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -616,4 +671,4 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.grant_read(text, regrole) IS
-'Lets a role read the published relations of a portfolio, its runs, freshness and dictionary; never its errors'' text, feeds or rules. 42704 unknown portfolio, 42501 not permitted. Undo it with REVOKE on the schema.';
+'Lets a role read the published relations of a portfolio, its segment rules, runs, freshness and dictionary; never its errors'' text, nor the rows of its feeds. 42704 unknown portfolio, 42501 not permitted. Undo it with REVOKE on the schema.';

@@ -2,12 +2,9 @@
 
 -- ---------- runs ----------
 
-CREATE SEQUENCE cvm.run_id_seq AS bigint;
-COMMENT ON SEQUENCE cvm.run_id_seq IS 'Numbers runs.';
-
 CREATE TABLE cvm.run (
-    run_id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('cvm.run_id_seq'::regclass),
-    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    run_id bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME cvm.run_id_seq) PRIMARY KEY,
+    portfolio text NOT NULL,
     job_id bigint,
     attempt integer NOT NULL DEFAULT 1,
     as_of timestamptz,
@@ -24,6 +21,7 @@ CREATE TABLE cvm.run (
     purchase_model_id bigint,
     spend_model_id bigint
 );
+COMMENT ON SEQUENCE cvm.run_id_seq IS 'Numbers runs.';
 CREATE INDEX run_of_portfolio ON cvm.run (portfolio, run_id);
 COMMENT ON INDEX cvm.run_of_portfolio IS 'Runs of a portfolio.';
 COMMENT ON TABLE cvm.run IS 'Runs: executions of a recompute. Lock is truth, row is record: read cvm.job_runs, which knows a crashed run.';
@@ -46,12 +44,13 @@ COMMENT ON COLUMN cvm.run.purchase_model_id IS 'purchase model its scores come f
 COMMENT ON COLUMN cvm.run.spend_model_id IS 'spend model its scores come from';
 
 CREATE TABLE cvm.run_error (
-    run_id bigint PRIMARY KEY REFERENCES cvm.run ON DELETE CASCADE,
+    run_id bigint NOT NULL,
     portfolio text NOT NULL,
     message text,
     detail text,
     hint text,
-    context text
+    context text,
+    PRIMARY KEY (run_id, portfolio)
 );
 COMMENT ON TABLE cvm.run_error IS 'Errors of runs in full, which may quote data: for the portfolio''s owner alone.';
 COMMENT ON COLUMN cvm.run_error.run_id IS 'run';
@@ -63,12 +62,9 @@ COMMENT ON COLUMN cvm.run_error.context IS 'context';
 
 -- ---------- models ----------
 
-CREATE SEQUENCE cvm.model_id_seq AS bigint;
-COMMENT ON SEQUENCE cvm.model_id_seq IS 'Numbers fitted models.';
-
 CREATE TABLE cvm.fitted_model (
-    model_id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('cvm.model_id_seq'::regclass),
-    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    model_id bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME cvm.model_id_seq) PRIMARY KEY,
+    portfolio text NOT NULL,
     run_id bigint NOT NULL,
     role text NOT NULL CHECK (role IN ('purchases', 'spend')),
     family text NOT NULL,
@@ -91,6 +87,7 @@ CREATE TABLE cvm.fitted_model (
     live_since timestamptz,
     retired_at timestamptz
 );
+COMMENT ON SEQUENCE cvm.model_id_seq IS 'Numbers fitted models.';
 CREATE INDEX fitted_model_of_portfolio ON cvm.fitted_model (portfolio, model_id);
 COMMENT ON INDEX cvm.fitted_model_of_portfolio IS 'Models of a portfolio.';
 COMMENT ON TABLE cvm.fitted_model IS 'The registry of models that recomputes fitted, with what is needed to fit each again. Read cvm.models.';
@@ -124,8 +121,15 @@ SELECT pg_catalog.pg_extension_config_dump('cvm.run_error', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.fitted_model', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.model_id_seq', '');
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.run, cvm.run_error, cvm.fitted_model TO PUBLIC;
-GRANT USAGE ON SEQUENCE cvm.run_id_seq, cvm.model_id_seq TO PUBLIC;
+-- job_id and attempt are the worker's
+GRANT SELECT, DELETE, INSERT (portfolio, as_of, started_at, status, phase, pid),
+    UPDATE (as_of, finished_at, status, phase, pid, sqlstate, purchases, purchases_after_as_of, customers, spend_left_out,
+            purchase_model_id, spend_model_id) ON cvm.run TO PUBLIC;
+GRANT SELECT, INSERT, DELETE, UPDATE (message, detail, hint, context) ON cvm.run_error TO PUBLIC;
+GRANT SELECT, DELETE,
+    INSERT (portfolio, run_id, role, family, model, as_of, fitted_at, rung, gradient_norm, iterations, condition, partner_id,
+            specification, source, fingerprint, purchases, extension_version, status, reason, validated, live_since, retired_at),
+    UPDATE (partner_id, status, reason, validated, live_since, retired_at) ON cvm.fitted_model TO PUBLIC;
 ALTER TABLE cvm.run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.run USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
 CREATE POLICY reader ON cvm.run FOR SELECT USING (cvm.may_read(portfolio));
@@ -155,7 +159,8 @@ DECLARE
 BEGIN
     PERFORM cvm.check_purchases_feed(portfolio);
     -- family, period, time unit and zone: what the gate or somebody has decided, or the options say (sql/registry.sql)
-    specification := coalesce(candidate, cvm.live_specification(portfolio));
+    -- held against the options' domains, since the owner may write what was decided
+    specification := cvm.complete_specification(options, coalesce(candidate, cvm.live_specification(portfolio)));
     output_schema := present.output_schema;
     SELECT format('SELECT f.%I, f.%I, f.%I FROM %I.%I AS f', f.columns ->> 'customer', f.columns ->> 'at', f.columns ->> 'amount',
                   f.relation_schema, f.relation_name),
@@ -165,7 +170,7 @@ BEGIN
     time_zone := specification ->> 'time_zone';
     period := (specification ->> 'period')::interval;
     time_unit := (specification ->> 'time_unit')::interval;
-    annual_discount_rate := cvm.option_number(options, 'annual_discount_rate', 0.1, 0, false, 10);
+    annual_discount_rate := cvm.option_rate(options);
     horizon := cvm.option_interval(options, 'horizon', '365.25 days');
     value_horizon := cvm.option_interval(options, 'value_horizon', NULL);
     margin := cvm.option_number(options, 'margin', 1, 0, true, 1);
@@ -184,5 +189,5 @@ CREATE PROCEDURE cvm.recompute(portfolio text, as_of timestamptz DEFAULT NULL, "
 LANGUAGE C AS 'MODULE_PATHNAME', 'cvm_recompute';
 
 COMMENT ON PROCEDURE cvm.recompute(text, timestamptz, boolean) IS
-'Recomputes a portfolio as of an instant (NULL: now, the only place where the clock is read) and publishes customer, clv, churn, equity, segments and cohorts in its output schema. full: read the whole feed instead of what changed (this version always does). Runs as the portfolio''s owner, whoever of the owner, its members or superusers calls it. At top level every step is a transaction of its own; inside a transaction block or function all is one. Readers see the last published run until the new one is complete. Errors: 42704 unknown portfolio, 42501 not permitted, 55P03 being recomputed by another session, 02000 nothing to fit on, 22004 NULL in the feed; the last published result stays intact.';
+'Recomputes a portfolio as of an instant (NULL: now, the only place where the clock is read) and publishes customer, clv, churn, equity, segments and cohorts in its output schema. full: read the whole feed instead of what changed (this version always does). Runs as the portfolio''s owner, whoever of the owner, its members or superusers calls it. At top level every step is a transaction of its own; inside a transaction block or function all is one. Readers see the last published run until the new one is complete. Errors: 42704 unknown portfolio, 42501 not permitted, 55P03 being recomputed by another session, 02000 nothing to fit on, 22004 NULL in the feed, 42804 or 42703 a column of score was altered, 42809 or 42P01 score was replaced, 54000 more than 10,000 segment rules, 55000 a trigger or rule keeps rows out of the output or the portfolio was given to another owner meanwhile; the last published result stays intact.';
 

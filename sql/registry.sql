@@ -6,7 +6,7 @@
 -- pinned model is one whose very parameters are used: nothing is fitted while it is.
 
 CREATE TABLE cvm.promotion (
-    portfolio text PRIMARY KEY REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    portfolio text PRIMARY KEY,
     specification jsonb,
     base jsonb,
     validation_id bigint,
@@ -27,7 +27,8 @@ COMMENT ON COLUMN cvm.promotion.decided_by IS 'role that ran the validation, or 
 COMMENT ON COLUMN cvm.promotion.decided_at IS 'when it was decided';
 
 SELECT pg_catalog.pg_extension_config_dump('cvm.promotion', '');
-GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.promotion TO PUBLIC;
+GRANT SELECT, INSERT, DELETE, UPDATE (specification, base, validation_id, purchase_model_id, spend_model_id, decided_by, decided_at)
+    ON cvm.promotion TO PUBLIC;
 ALTER TABLE cvm.promotion ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.promotion USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
 CREATE POLICY reader ON cvm.promotion FOR SELECT USING (cvm.may_read(portfolio));

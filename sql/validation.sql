@@ -9,7 +9,7 @@ COMMENT ON SEQUENCE cvm.validation_id_seq IS 'Numbers validations.';
 CREATE TABLE cvm.validation (
     validation_id bigint NOT NULL,
     position integer NOT NULL,
-    portfolio text NOT NULL REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE,
+    portfolio text NOT NULL,
     kind text NOT NULL CHECK (kind IN ('model', 'baseline')),
     name text NOT NULL,
     specification jsonb,
@@ -41,10 +41,8 @@ CREATE TABLE cvm.validation (
     reason text,
     validated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     extension_version text NOT NULL,
-    PRIMARY KEY (validation_id, position)
+    PRIMARY KEY (portfolio, validation_id, position)
 );
-CREATE INDEX validation_of_portfolio ON cvm.validation (portfolio, validation_id);
-COMMENT ON INDEX cvm.validation_of_portfolio IS 'Validations of a portfolio.';
 COMMENT ON TABLE cvm.validation IS 'Specifications and baselines held against a holdout. Read cvm.validations.';
 COMMENT ON COLUMN cvm.validation.validation_id IS 'number of the validation; its rows share it';
 COMMENT ON COLUMN cvm.validation.position IS 'place of the row: the live specification, other candidates, baselines';
@@ -90,9 +88,7 @@ CREATE TABLE cvm.validation_decile (
     customers bigint NOT NULL,
     mean_predicted float8 NOT NULL,
     mean_actual float8 NOT NULL,
-    PRIMARY KEY (validation_id, position, target, decile),
-    FOREIGN KEY (validation_id, position) REFERENCES cvm.validation ON DELETE CASCADE,
-    FOREIGN KEY (portfolio) REFERENCES cvm.portfolio ON UPDATE CASCADE ON DELETE CASCADE
+    PRIMARY KEY (portfolio, validation_id, position, target, decile)
 );
 COMMENT ON TABLE cvm.validation_decile IS 'Calibration of validated specifications and baselines by tenths of the prediction. Read cvm.validation_deciles.';
 COMMENT ON COLUMN cvm.validation_decile.validation_id IS 'validation';
@@ -107,7 +103,8 @@ COMMENT ON COLUMN cvm.validation_decile.mean_actual IS 'mean actual value';
 SELECT pg_catalog.pg_extension_config_dump('cvm.validation', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.validation_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.validation_decile', '');
-GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.validation, cvm.validation_decile TO PUBLIC;
+GRANT SELECT, INSERT, DELETE, UPDATE (passed, verdict, reason) ON cvm.validation TO PUBLIC;
+GRANT SELECT, INSERT, DELETE ON cvm.validation_decile TO PUBLIC;
 GRANT USAGE ON SEQUENCE cvm.validation_id_seq TO PUBLIC;
 ALTER TABLE cvm.validation ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.validation USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
@@ -223,18 +220,18 @@ BEGIN
     UPDATE cvm.validation v
     SET passed = CASE WHEN v.kind = 'model' AND v.customers >= enough
                       THEN coalesce(v.rmse < (SELECT min(b.rmse) FROM cvm.validation b
-                                              WHERE b.validation_id = v.validation_id AND b.kind = 'baseline'), false) END
-    WHERE v.validation_id = judge_validation.validation_id;
+                                              WHERE b.portfolio = v.portfolio AND b.validation_id = v.validation_id AND b.kind = 'baseline'), false) END
+    WHERE v.portfolio = judge_validation.portfolio AND v.validation_id = judge_validation.validation_id;
     WITH good AS (
         SELECT v.position, v.was_live, v.rmse, abs(v.bias_percent) AS bias FROM cvm.validation v
-        WHERE v.validation_id = judge_validation.validation_id AND v.passed
-          AND v.rmse <= as_good * (SELECT min(o.rmse) FROM cvm.validation o WHERE o.validation_id = v.validation_id AND o.passed)
+        WHERE v.portfolio = judge_validation.portfolio AND v.validation_id = judge_validation.validation_id AND v.passed
+          AND v.rmse <= as_good * (SELECT min(o.rmse) FROM cvm.validation o WHERE o.portfolio = v.portfolio AND o.validation_id = v.validation_id AND o.passed)
     )
     SELECT v.* INTO winner FROM good g
-    JOIN cvm.validation v ON v.validation_id = judge_validation.validation_id AND v.position = g.position
+    JOIN cvm.validation v ON v.portfolio = judge_validation.portfolio AND v.validation_id = judge_validation.validation_id AND v.position = g.position
     WHERE g.bias <= as_biased + (SELECT min(h.bias) FROM good h)
     ORDER BY v.was_live DESC, round(v.rmse::numeric, 6), v.position LIMIT 1;
-    SELECT v.* INTO live FROM cvm.validation v WHERE v.validation_id = judge_validation.validation_id AND v.was_live;
+    SELECT v.* INTO live FROM cvm.validation v WHERE v.portfolio = judge_validation.portfolio AND v.validation_id = judge_validation.validation_id AND v.was_live;
 
     UPDATE cvm.validation v
     SET verdict = CASE WHEN v.kind = 'baseline' THEN 'baseline'
@@ -249,7 +246,7 @@ BEGIN
                       WHEN v.position = winner.position AND v.was_live THEN 'no other is better'
                       WHEN v.position = winner.position THEN format('better than the live %s', cvm.specification_text(live.specification))
                       ELSE format('%s is better', cvm.specification_text(winner.specification)) END)
-    WHERE v.validation_id = judge_validation.validation_id;
+    WHERE v.portfolio = judge_validation.portfolio AND v.validation_id = judge_validation.validation_id;
 
     IF winner.position IS NOT NULL AND NOT winner.was_live THEN
         INSERT INTO cvm.promotion AS p (portfolio, specification, base, validation_id)
@@ -292,7 +289,7 @@ FROM cvm.validation v;
 COMMENT ON VIEW cvm.validations IS 'Specifications and naive baselines held against holdouts, for the portfolios that the current role owns or may read: how good they are in numbers, and what the gate said.';
 CREATE VIEW cvm.validation_deciles WITH (security_invoker = true) AS
 SELECT d.validation_id, d.portfolio, d.position, v.name, d.target, d.decile, d.customers, d.mean_predicted, d.mean_actual
-FROM cvm.validation_decile d JOIN cvm.validation v ON v.validation_id = d.validation_id AND v.position = d.position;
+FROM cvm.validation_decile d JOIN cvm.validation v USING (portfolio, validation_id, position);
 COMMENT ON VIEW cvm.validation_deciles IS 'Calibration by tenths of the prediction: where mean_predicted and mean_actual agree, predictions are right on average.';
 GRANT SELECT ON cvm.validations, cvm.validation_deciles TO PUBLIC;
 

@@ -5,14 +5,19 @@
  */
 #include "engine.h"
 
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
+#include "utils/rel.h"
 #include "utils/typcache.h"
+#include "utils/varlena.h"
 
 #include "recompute/owner.h"
 
@@ -26,14 +31,42 @@ cvm_is_hashable(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(OidIsValid(type->hash_proc) && OidIsValid(type->eq_opr));
 }
 
+PG_FUNCTION_INFO_V1(cvm_edit_distance);
+/* cvm.edit_distance(text, text) */
+Datum
+cvm_edit_distance(PG_FUNCTION_ARGS)
+{
+	text	   *a = PG_GETARG_TEXT_PP(0);
+	text	   *b = PG_GETARG_TEXT_PP(1);
+
+	/* untrusted: longer strings than names are an error, not a long wait */
+	PG_RETURN_INT32(varstr_levenshtein(VARDATA_ANY(a), VARSIZE_ANY_EXHDR(a),
+									   VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b), 1, 1, 1, false));
+}
+
+PG_FUNCTION_INFO_V1(cvm_check_rule);
+/* cvm.check_rule(score regclass, position integer, predicate text) */
+Datum
+cvm_check_rule(PG_FUNCTION_ARGS)
+{
+	Oid			relation = PG_GETARG_OID(0);
+	Relation	score;
+
+	if (pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relation));
+	score = table_open(relation, AccessShareLock);
+	cvm_segment_rule_check(PG_GETARG_INT32(1), text_to_cstring(PG_GETARG_TEXT_PP(2)), score);
+	table_close(score, AccessShareLock);
+	PG_RETURN_VOID();
+}
+
 /* The findings, as the owner, into the result. */
 static void
 collect_findings(const RecomputePlan *plan, ReturnSetInfo *result)
 {
 	Oid			save_user;
 	int			save_context;
-	int			level = cvm_enter_owner(plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
-										&save_user, &save_context);
+	int			level = cvm_enter_owner(plan, &save_user, &save_context);
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(plan->portfolio)};
 	uint64		n = cvm_spi(SPI_OK_SELECT, "SELECT f.level, f.finding, f.hint FROM cvm.check_findings($1) f",

@@ -165,18 +165,20 @@ cvm_record_inputs(const RecomputePlan *plan, int64 model_id, const cvm_table *pu
 
 /* The bins of a model's fit; false where there are none, or not as they were written. */
 static bool
-load_edges(int64 model_id, Input input, double edges[BINS], int *n)
+load_edges(const RecomputePlan *plan, int64 model_id, Input input, double edges[BINS], int *n)
 {
-	Oid			types[2] = {INT8OID, TEXTOID};
-	Datum		values[2] = {Int64GetDatum(model_id), CStringGetTextDatum(input_names[input])};
+	Oid			types[3] = {INT8OID, TEXTOID, TEXTOID};
+	Datum		values[3] = {
+		Int64GetDatum(model_id), CStringGetTextDatum(input_names[input]), CStringGetTextDatum(plan->portfolio)
+	};
 	bool		isnull;
 	Datum	   *elements;
 
 	if (cvm_spi(SPI_OK_SELECT,
-				"SELECT edges FROM cvm.model_input WHERE model_id = $1 AND input = $2"
+				"SELECT edges FROM cvm.model_input WHERE portfolio = $3 AND model_id = $1 AND input = $2"
 				" AND pg_catalog.cardinality(counts) = pg_catalog.cardinality(edges) + 1"
 				" AND pg_catalog.array_position(edges, NULL) IS NULL",
-				2, types, values, NULL) != 1)
+				3, types, values, NULL) != 1)
 		return false;
 	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)),
 					  FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, NULL, n);
@@ -202,7 +204,7 @@ measure_input(const RecomputePlan *plan, int64 run_id, int64 model_id, Input inp
 	bool		isnull;
 	bool		exceeded;
 
-	if (!load_edges(model_id, input, edges, &n))
+	if (!load_edges(plan, model_id, input, edges, &n))
 		return false;
 	count_bins(input, table, edges, n, counts);
 	values[5] = float_array(counts, n + 1);

@@ -6,12 +6,20 @@
  *	  recompute.c  fit: records -> models                       -> FittedPair
  *	  value.c      model + record -> numbers of one customer    -> CustomerValue
  *	  segment.c    editable rules -> segment of one customer
- *	  publish.c    rows -> a new partition -> the published run
+ *	  partition.c  rows -> a partition of their own
+ *	  publish.c    the partition -> the published run
+ *	  retire.c     replaced runs' partitions -> dropped
  *
  * Everything lives in one memory context, deleted at the end of the run however
  * it ends.  Memory: cvm.recompute_memory for the feed's rows (spilled to
  * temporary files beyond it), half of that for the customer records (likewise),
- * and about 100 bytes a customer for cut points and distinct statistics.
+ * and about 100 bytes a customer for cut points and distinct statistics.  Customers
+ * are grouped in 256 parts, one of which at a time is in memory whole: so are all
+ * purchases of one customer (about 100 bytes each), whatever the setting.
+ *
+ * The output tables belong to the portfolio's owner, who may have altered them,
+ * and whose triggers, rules and functions run while they are read and written:
+ * no step takes a column's type or a statement's effect for granted.
  */
 #ifndef CVM_RECOMPUTE_ENGINE_H
 #define CVM_RECOMPUTE_ENGINE_H
@@ -41,7 +49,7 @@ typedef struct RecomputePlan
 	char	   *portfolio;
 	int32		portfolio_id;
 	Oid			owner;
-	char	   *output_schema;
+	char	   *output_schema;	/* from cvm_find_portfolio on */
 	char	   *purchases_query;	/* customer, at, amount */
 	CvmCalendar calendar;
 	TimestampTz as_of;
@@ -68,10 +76,19 @@ typedef struct RecomputePlan
  */
 extern void cvm_plan_load(RecomputePlan *plan);
 
-/* SPI with errors instead of return codes; SQL is a format for psprintf */
+/* SPI with errors instead of return codes; as an owner always under the search path of owner.c */
 extern uint64 cvm_spi(int expected, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls);
 extern char *cvm_quote(const RecomputePlan *plan, const char *relation);	/* schema.relation, quoted */
 extern Oid	cvm_type_oid(const char *name);
+
+/* ---------- names.c ---------- */
+
+typedef struct Names Names;
+
+extern Names *cvm_names_new(MemoryContext context);
+extern int	cvm_names_add(Names *names, const char *name);	/* its number, from 0 by first appearance */
+extern int	cvm_names_count(const Names *names);
+extern const char *cvm_names_get(const Names *names, int number);
 
 /* ---------- spool.c ---------- */
 
@@ -104,7 +121,7 @@ typedef struct CustomerRecord
 	Datum		key;			/* if by value */
 	double		own_gap;		/* 95 % quantile of the customer's gaps in periods; < 0 if fewer than 3 gaps */
 	TimestampTz prior_since;
-	int32		prior_segment;	/* index into Population.prior_segments, -1 if none */
+	int32		prior_segment;	/* number in Population.prior_segments, -1 if none */
 } CustomerRecord;
 
 typedef struct CohortRow
@@ -138,8 +155,7 @@ typedef struct Population
 	double		frequency_cut[4];
 	double		monetary_cut[4];
 	CohortRow **cohorts;		/* CVM_COHORT_MONTHS rows, NULL where empty */
-	char	  **prior_segments;
-	int			n_prior_segments;
+	Names	   *prior_segments;
 } Population;
 
 extern void cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Population *population);
@@ -235,12 +251,13 @@ struct TupleTableSlot;
 #define CVM_UNCLASSIFIED "unclassified"
 
 extern SegmentRules *cvm_segment_rules_load(const RecomputePlan *plan, Relation score);
+extern void cvm_segment_rule_check(int position, const char *predicate, Relation score);
 extern int	cvm_segment_of(SegmentRules *rules, struct TupleTableSlot *slot);	/* index, see below */
 extern int	cvm_segment_count(const SegmentRules *rules);	/* with unclassified */
 extern const char *cvm_segment_name(const SegmentRules *rules, int segment);
 extern void cvm_segment_rules_free(SegmentRules *rules);
 
-/* ---------- publish.c ---------- */
+/* ---------- partition.c ---------- */
 
 /* Sums of one segment (or of all). */
 typedef struct SegmentSum
@@ -260,14 +277,25 @@ typedef struct SegmentSum
 				money_low;
 } SegmentSum;
 
+/* ERROR unless score, as described, has the columns that are written, of their types; holds for a partition as well */
+extern void cvm_check_score(const RecomputePlan *plan, TupleDesc desc, Oid customer_type);
+/* likewise one column as a query returns it */
+extern void cvm_check_score_column(const RecomputePlan *plan, const char *name, Oid type, int32 typmod, Oid customer_type);
+extern char *cvm_partition_name(int64 run_id);
 /* creates score_<run_id>, fills and indexes it; returns the sums, [0] is all customers */
 extern SegmentSum *cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *population,
 									   const FittedPair *fit, MemoryContext context, int *n_sums);
+
+/* ---------- publish.c ---------- */
+
 extern void cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *population,
 						const FittedPair *fit, const SegmentSum *sums, int n_sums);
 extern void cvm_refresh_views(const RecomputePlan *plan);
+
+/* ---------- retire.c ---------- */
+
 extern void cvm_drop_leftovers(const RecomputePlan *plan);
-/* drops a retired run's partition if no snapshot can need it and no reader is in the way */
+/* tries to drop the first retired run above *after, which becomes that run; false if there is none */
 extern bool cvm_drop_retired(const RecomputePlan *plan, int64 *after);
 
 #endif

@@ -3,12 +3,17 @@
  */
 #include "engine.h"
 
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "recompute/owner.h"
 
@@ -43,6 +48,8 @@ cvm_find_portfolio(RecomputePlan *plan)
 						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3), plan->portfolio),
 				 errhint("Remove the portfolio with cvm.drop_portfolio and create it again.")));
 	plan->owner = DatumGetObjectId(owner);
+	plan->output_schema = MemoryContextStrdup(GetMemoryChunkContext(plan),
+											  SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3));
 	if (!is_member_of_role(GetUserId(), plan->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -52,15 +59,69 @@ cvm_find_portfolio(RecomputePlan *plan)
 	SPI_freetuptable(SPI_tuptable);
 }
 
+/* Owner of the output schema now, InvalidOid if that is gone. */
+static Oid
+present_owner(const RecomputePlan *plan)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACENAME, CStringGetDatum(plan->output_schema));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Between the steps of a run, or by a function of its feed, the portfolio may be
+ * dropped or given away.  NULL if it is what it was, else what to say.
+ */
+const char *
+cvm_portfolio_loss(const RecomputePlan *plan, int *sqlstate)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(plan->portfolio), Int32GetDatum(plan->portfolio_id)};
+	Oid			owner = present_owner(plan);
+
+	if (OidIsValid(owner) && owner != plan->owner)
+	{
+		*sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+		return psprintf("portfolio \"%s\" was given to another owner while it was recomputed", plan->portfolio);
+	}
+	if (OidIsValid(owner) &&
+		cvm_spi(SPI_OK_SELECT,
+				"SELECT FROM cvm.portfolio p WHERE p.portfolio = $1 AND p.portfolio_id = $2",
+				2, types, values, NULL) == 1)
+		return NULL;
+	*sqlstate = ERRCODE_UNDEFINED_OBJECT;
+	return psprintf("portfolio \"%s\" was dropped or renamed while it was recomputed", plan->portfolio);
+}
+
+/* From now on the run's row is the new owner's, if there is one; false if the caller may not act as that one. */
+bool
+cvm_follow_owner(RecomputePlan *plan)
+{
+	Oid			owner = present_owner(plan);
+
+	if (!OidIsValid(owner))
+		return true;
+	if (!is_member_of_role(GetUserId(), owner))
+		return false;
+	plan->owner = owner;
+	return true;
+}
+
+static const char *const search_path = "pg_catalog, pg_temp";
+
 /*
  * Settings under which a feed is read and tables are written: nothing of the
  * caller's session may change a result or what a name means.
  */
 int
-cvm_enter_owner(const RecomputePlan *plan, int restriction, Oid *save_user, int *save_context)
+cvm_enter_owner(const RecomputePlan *plan, Oid *save_user, int *save_context)
 {
 	static const char *const settings[][2] = {
-		{"search_path", "pg_catalog, pg_temp"},
 		{"TimeZone", "UTC"},
 		{"DateStyle", "ISO, MDY"},
 		{"IntervalStyle", "postgres"},
@@ -75,12 +136,22 @@ cvm_enter_owner(const RecomputePlan *plan, int restriction, Oid *save_user, int 
 	int			level;
 
 	GetUserIdAndSecContext(save_user, save_context);
-	SetUserIdAndSecContext(plan->owner, *save_context | restriction);
+	SetUserIdAndSecContext(plan->owner,
+						   *save_context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
 	level = NewGUCNestLevel();
+	cvm_reset_search_path();
 	for (int i = 0; i < lengthof(settings); i++)
 		(void) set_config_option(settings[i][0], settings[i][1],
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	return level;
+}
+
+void
+cvm_reset_search_path(void)
+{
+	if (strcmp(namespace_search_path, search_path) != 0)
+		(void) set_config_option("search_path", search_path,
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 void

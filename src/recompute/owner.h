@@ -6,11 +6,18 @@
 
 #include "recompute/engine.h"
 
-/* fills in portfolio_id and owner of plan->portfolio; ERROR if it is unknown or not the caller's */
+/* fills in portfolio_id, output_schema and owner of plan->portfolio; ERROR if it is unknown or not the caller's */
 extern void cvm_find_portfolio(RecomputePlan *plan);
 
-/* restriction: SECURITY_... flags; returns what cvm_leave_owner needs with the other two */
-extern int	cvm_enter_owner(const RecomputePlan *plan, int restriction, Oid *save_user, int *save_context);
+/* what has become of the portfolio since then: NULL, or a message; as its owner */
+extern const char *cvm_portfolio_loss(const RecomputePlan *plan, int *sqlstate);
+/* makes the present owner of the output schema, if any, the plan's; false if the caller may not act as that */
+extern bool cvm_follow_owner(RecomputePlan *plan);
+
+/* acting as the owner, security-restricted; returns what cvm_leave_owner needs with the other two */
+extern int	cvm_enter_owner(const RecomputePlan *plan, Oid *save_user, int *save_context);
 extern void cvm_leave_owner(int level, Oid save_user, int save_context);
+/* whatever has been set since cvm_enter_owner */
+extern void cvm_reset_search_path(void);
 
 #endif

@@ -9,20 +9,37 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-/* Runs one statement through SPI; anything but `expected` cannot happen. */
+#include "recompute/owner.h"
+
+/*
+ * Runs one statement through SPI.  As an owner it is parsed under the search path
+ * of owner.c, whatever a trigger or function of his has set meanwhile, so that
+ * its operators are those of pg_catalog.  Another command than `expected` was run
+ * if a rule has rewritten it.
+ */
 uint64
 cvm_spi(int expected, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 {
-	int			code = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
+	int			code;
 
-	if (code != expected)
+	if (InSecurityRestrictedOperation())
+		cvm_reset_search_path();
+	code = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
+	if (code < 0)
 		elog(ERROR, "unexpected result %s of: %s", SPI_result_code_string(code), sql);
+	if (code != expected)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a statement of the recompute was rewritten by a rule"),
+				 errdetail_internal("%s", sql),
+				 errhint("Drop the rule on that table.")));
 	return SPI_processed;
 }
 
@@ -51,7 +68,7 @@ interval_seconds(const Interval *span)
 	return span->time / 1e6 + span->day * 86400.0 + span->month * (CVM_YEAR_SECONDS / 12);
 }
 
-/* One column of the plan's row, detoasted by its text or datum. */
+/* One column of the plan's row. */
 static Datum
 column(const char *name, bool *isnull)
 {
@@ -72,15 +89,22 @@ text_column(MemoryContext context, const char *name)
 	return isnull ? NULL : MemoryContextStrdup(context, TextDatumGetCString(value));
 }
 
-static double
-float_column(const char *name)
+/* One that must not be NULL. */
+static Datum
+some_column(const char *name)
 {
 	bool		isnull;
 	Datum		value = column(name, &isnull);
 
 	if (isnull)
 		elog(ERROR, "column \"%s\" of cvm.recompute_plan is null", name);
-	return DatumGetFloat8(value);
+	return value;
+}
+
+static double
+float_column(const char *name)
+{
+	return DatumGetFloat8(some_column(name));
 }
 
 /* 0 where it is NULL */
@@ -97,12 +121,7 @@ id_column(const char *name)
 static char *
 jsonb_column(MemoryContext context, const char *name)
 {
-	bool		isnull;
-	Datum		value = column(name, &isnull);
-
-	if (isnull)
-		elog(ERROR, "column \"%s\" of cvm.recompute_plan is null", name);
-	return MemoryContextStrdup(context, DatumGetCString(DirectFunctionCall1(jsonb_out, value)));
+	return MemoryContextStrdup(context, DatumGetCString(DirectFunctionCall1(jsonb_out, some_column(name))));
 }
 
 /* An interval in time units; INFINITY where it is NULL. */
@@ -153,12 +172,10 @@ cvm_plan_load(RecomputePlan *plan)
 	plan->output_schema = text_column(context, "output_schema");
 	plan->purchases_query = text_column(context, "purchases_query");
 	plan->currency = text_column(context, "currency");
-	value = column("period", &isnull);
-	cvm_calendar_init(&plan->calendar, text_column(CurrentMemoryContext, "time_zone"),
-					  DatumGetIntervalP(value));
+	cvm_calendar_init(&plan->calendar, TextDatumGetCString(some_column("time_zone")),
+					  DatumGetIntervalP(some_column("period")));
 	plan->as_of_period = cvm_period_of(&plan->calendar, plan->as_of);
-	value = column("time_unit", &isnull);
-	plan->unit_seconds = interval_seconds(DatumGetIntervalP(value));
+	plan->unit_seconds = interval_seconds(DatumGetIntervalP(some_column("time_unit")));
 	plan->rate = log1p(float_column("annual_discount_rate")) * plan->unit_seconds / CVM_YEAR_SECONDS;
 	plan->horizon = units_column("horizon", plan->unit_seconds);
 	plan->value_horizon = units_column("value_horizon", plan->unit_seconds);

@@ -66,7 +66,8 @@ cvm_recompute_init(void)
 {
 	DefineCustomIntVariable("cvm.recompute_memory",
 							"Memory a recompute may use for the rows of a feed before it spills to temporary files.",
-							"About 100 bytes a customer come on top.",
+							"About 100 bytes a customer come on top. Customers are grouped in 256 parts, one at a time, and none is divided: "
+							"one with millions of purchases takes about 100 bytes for each, whatever the setting.",
 							&cvm_recompute_memory_mb, 512, 16, MAX_KILOBYTES / 1024,
 							PGC_USERSET, GUC_UNIT_MB, NULL, NULL, NULL);
 }
@@ -181,31 +182,66 @@ record_failure(Run *run, const ErrorData *error)
 	cvm_spi(SPI_OK_INSERT,
 			"INSERT INTO cvm.run_error (run_id, portfolio, message, detail, hint, context)"
 			" SELECT r.run_id, r.portfolio, $4, $5, $6, $7 FROM cvm.run r WHERE r.run_id = $1"
-			" ON CONFLICT (run_id) DO NOTHING",
+			" ON CONFLICT (run_id, portfolio) DO NOTHING",
 			7, types, values, nulls);
 }
 
 /* ---------- running a step as the owner ---------- */
 
+static const char *const loss_hint =
+	"Of what is left of this run nothing is published. cvm.portfolios lists the portfolios you may use.";
+
+/* Before a step: is it still the portfolio that the run began with? */
 static void
-step_as_owner(Run *run, Step step, int restriction)
+check_portfolio(Run *run)
+{
+	int			sqlstate;
+	const char *loss = cvm_portfolio_loss(run->plan, &sqlstate);
+
+	if (loss)
+		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", loss), errhint("%s", loss_hint)));
+}
+
+/* The portfolio may have been lost in the middle of a step, which then failed for want of it. */
+static void
+explain_failure(Run *run, ErrorData *error)
+{
+	int			sqlstate;
+	const char *loss = cvm_portfolio_loss(run->plan, &sqlstate);
+
+	if (loss == NULL || strcmp(loss, error->message) == 0)
+		return;
+	error->detail = psprintf("The step \"%s\" failed: %s.", run->phase, error->message);
+	error->message = pstrdup(loss);
+	error->sqlerrcode = sqlstate;
+	error->hint = pstrdup(loss_hint);
+}
+
+static void
+step_as_owner(Run *run, Step step)
 {
 	Oid			save_user;
 	int			save_context;
-	int			level = cvm_enter_owner(run->plan, restriction, &save_user, &save_context);
+	int			level = cvm_enter_owner(run->plan, &save_user, &save_context);
 
+	check_portfolio(run);
 	step(run);
 	cvm_leave_owner(level, save_user, save_context);
 }
 
+/* The error is recorded as the owner, also if that is another one now. */
 static void
-fail_as_owner(Run *run, const ErrorData *error)
+fail_as_owner(Run *run, ErrorData *error)
 {
 	Oid			save_user;
 	int			save_context;
-	int			level = cvm_enter_owner(run->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
-									&save_user, &save_context);
+	int			level = cvm_enter_owner(run->plan, &save_user, &save_context);
 
+	explain_failure(run, error);
+	cvm_leave_owner(level, save_user, save_context);
+	if (!cvm_follow_owner(run->plan))
+		return;
+	level = cvm_enter_owner(run->plan, &save_user, &save_context);
 	record_failure(run, error);
 	cvm_leave_owner(level, save_user, save_context);
 }
@@ -216,14 +252,14 @@ fail_as_owner(Run *run, const ErrorData *error)
  * then a transaction boundary.
  */
 static void
-run_step_restricted(Run *run, Step step, int restriction)
+run_step(Run *run, Step step)
 {
 	MemoryContext old_context = CurrentMemoryContext;
 	ResourceOwner old_owner = CurrentResourceOwner;
 
 	if (run->atomic)
 	{
-		step_as_owner(run, step, restriction);
+		step_as_owner(run, step);
 		CommandCounterIncrement();
 		return;
 	}
@@ -231,7 +267,7 @@ run_step_restricted(Run *run, Step step, int restriction)
 	MemoryContextSwitchTo(old_context);
 	PG_TRY();
 	{
-		step_as_owner(run, step, restriction);
+		step_as_owner(run, step);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(old_context);
 		CurrentResourceOwner = old_owner;
@@ -255,12 +291,6 @@ run_step_restricted(Run *run, Step step, int restriction)
 	}
 	PG_END_TRY();
 	SPI_commit();
-}
-
-static void
-run_step(Run *run, Step step)
-{
-	run_step_restricted(run, step, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
 }
 
 /* ---------- the steps ---------- */
@@ -459,8 +489,11 @@ step_succeed(Run *run)
 /*
  * Publishing and refreshing are one transaction.  REFRESH ... CONCURRENTLY makes
  * a temporary table, which a restricted operation may not; it restricts the
- * view's query itself, so the restriction is lifted around it alone.  What the
- * owner's triggers have deferred runs before, and the search path is ours again.
+ * view's query itself, so the restriction is lifted around it alone, under our
+ * search path.  Nothing of the owner's waits for that moment or for the commit:
+ * a restricted operation refuses to defer a trigger.  So that constraints which
+ * are made deferrable work all the same, they are checked at once, where that
+ * changes nothing for a caller's own transaction.
  */
 static void
 step_publish_all(Run *run)
@@ -468,12 +501,12 @@ step_publish_all(Run *run)
 	Oid			user;
 	int			context;
 
+	if (!run->atomic)
+		cvm_spi(SPI_OK_UTILITY, "SET CONSTRAINTS ALL IMMEDIATE", 0, NULL, NULL, NULL);
 	step_publish(run);
 	CommandCounterIncrement();
 	step_succeed(run);
-	cvm_spi(SPI_OK_UTILITY, "SET CONSTRAINTS ALL IMMEDIATE", 0, NULL, NULL, NULL);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	cvm_reset_search_path();
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(user, (context & ~SECURITY_RESTRICTED_OPERATION) | SECURITY_LOCAL_USERID_CHANGE);
 	cvm_refresh_views(run->plan);
@@ -495,8 +528,7 @@ drop_retired(Run *run)
 
 	while (more)
 	{
-		level = cvm_enter_owner(run->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
-							&save_user, &save_context);
+		level = cvm_enter_owner(run->plan, &save_user, &save_context);
 		more = cvm_drop_retired(run->plan, &run_id);
 		cvm_leave_owner(level, save_user, save_context);
 		SPI_commit();

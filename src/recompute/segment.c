@@ -2,9 +2,10 @@
  * segment.c: the portfolio's editable segment rules, as one expression over a row
  * of score.
  *
- * A rule is a boolean SQL expression over the columns of score, evaluated like a
- * CHECK constraint: no subqueries, aggregates or other rows.  The first rule by
- * position that is true names the segment; none: 'unclassified'.
+ * A rule is a boolean SQL expression over the columns of score and the names that
+ * customer_value gives them, evaluated like a CHECK constraint: no subqueries,
+ * aggregates or other rows.  The first rule by position that is true names the
+ * segment; none: 'unclassified'.
  */
 #include "engine.h"
 
@@ -25,10 +26,13 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#define MAX_RULES 10000
+
 typedef struct Rule
 {
 	int32		position;
 	const char *predicate;
+	Relation	score;			/* while it is compiled */
 	int			segment;		/* index into names */
 	ExprState  *state;
 } Rule;
@@ -39,10 +43,46 @@ struct SegmentRules
 	ExprContext *econtext;
 	Rule	   *rules;
 	int			n_rules;
-	const char **names;			/* distinct segments by first position, then unclassified */
-	int			n_names;
+	Names	   *names;			/* of segments by first position, then unclassified */
 	int			unclassified;	/* index of the segment of customers that no rule takes */
 };
+
+/* Columns of customer_value that score computes from, or names otherwise (sql/output.sql, create_output_views). */
+static const struct
+{
+	const char *name,
+			   *expression;
+}			value_columns[] = {
+	{"churn_risk", "p_no_purchase"},
+	{"first_at", "cvm.first_at(history)"},
+	{"last_at", "cvm.last_at(history)"},
+	{"lifetime_value", "realised_value::pg_catalog.float8 OPERATOR(pg_catalog.+) residual_value"},
+	{"mean_spend", "cvm.mean_spend(history)"},
+	{"orders", "cvm.orders(history)"},
+	{"repeat_periods", "cvm.repeat_periods(history)"},
+	{"rfm_cell", "cvm.rfm(recency_score, frequency_score, monetary_score)::pg_catalog.text"}
+};
+
+/* The names that a rule may use, for a hint: not those of what it decides. */
+static char *
+column_names(Relation score)
+{
+	TupleDesc	desc = RelationGetDescr(score);
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
+
+		if (!TupleDescAttr(desc, i)->attisdropped &&
+			strcmp(name, "run_id") != 0 && strcmp(name, "segment") != 0 && strcmp(name, "since") != 0)
+			appendStringInfo(&names, "%s, ", name);
+	}
+	for (int i = 0; i < lengthof(value_columns); i++)
+		appendStringInfo(&names, "%s%s", value_columns[i].name, i < lengthof(value_columns) - 1 ? ", " : "");
+	return names.data;
+}
 
 /* Adds to an error in a user's predicate which rule it is. */
 static void
@@ -51,13 +91,15 @@ rule_error_context(void *arg)
 	const Rule *rule = arg;
 
 	errcontext("segment rule at position %d: %s", rule->position, rule->predicate);
+	if (rule->score != NULL && geterrcode() == ERRCODE_UNDEFINED_COLUMN)
+		errhint("A rule may use %s.", column_names(rule->score));
 }
 
 /* The predicate's parse tree: SELECT <predicate>, and nothing but one expression. */
 static Node *
-parse_predicate(const Rule *rule)
+parse_predicate(const char *predicate)
 {
-	List	   *statements = raw_parser(psprintf("SELECT (%s\n)", rule->predicate), RAW_PARSE_DEFAULT);
+	List	   *statements = raw_parser(psprintf("SELECT (%s\n)", predicate), RAW_PARSE_DEFAULT);
 	SelectStmt *select;
 
 	if (list_length(statements) == 1 && IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
@@ -75,8 +117,20 @@ parse_predicate(const Rule *rule)
 	return NULL;
 }
 
+/* What customer_value calls a name that score has not. */
+static Node *
+value_column(ParseState *pstate, ColumnRef *reference, Node *found)
+{
+	if (found != NULL || list_length(reference->fields) != 1 || !IsA(linitial(reference->fields), String))
+		return NULL;
+	for (int i = 0; i < lengthof(value_columns); i++)
+		if (strcmp(strVal(linitial(reference->fields)), value_columns[i].name) == 0)
+			return transformExpr(pstate, parse_predicate(value_columns[i].expression), pstate->p_expr_kind);
+	return NULL;
+}
+
 static ExprState *
-compile(SegmentRules *rules, Rule *rule, Relation score)
+compile(EState *estate, Rule *rule, Relation score)
 {
 	ErrorContextCallback callback = {error_context_stack, rule_error_context, rule};
 	ParseState *pstate = make_parsestate(NULL);
@@ -84,38 +138,37 @@ compile(SegmentRules *rules, Rule *rule, Relation score)
 	Node	   *expression;
 	ExprState  *state;
 
+	rule->score = score;
 	error_context_stack = &callback;
 	item = addRangeTableEntryForRelation(pstate, score, AccessShareLock, makeAlias("score", NIL), false, true);
 	addNSItemToQuery(pstate, item, true, true, true);
-	expression = transformExpr(pstate, parse_predicate(rule), EXPR_KIND_CHECK_CONSTRAINT);
+	pstate->p_post_columnref_hook = value_column;
+	expression = transformExpr(pstate, parse_predicate(rule->predicate), EXPR_KIND_CHECK_CONSTRAINT);
 	expression = coerce_to_boolean(pstate, expression, "SEGMENT RULE");
 	assign_expr_collations(pstate, expression);
-	state = ExecPrepareExpr((Expr *) expression, rules->estate);
+	state = ExecPrepareExpr((Expr *) expression, estate);
 	free_parsestate(pstate);
 	error_context_stack = callback.previous;
+	rule->score = NULL;
 	return state;
-}
-
-static int
-name_index(SegmentRules *rules, const char *name)
-{
-	for (int i = 0; i < rules->n_names; i++)
-		if (strcmp(rules->names[i], name) == 0)
-			return i;
-	rules->names[rules->n_names] = pstrdup(name);
-	return rules->n_names++;
 }
 
 static void
 read_rules(SegmentRules *rules, const RecomputePlan *plan, MemoryContext context)
 {
-	char	   *sql = psprintf("SELECT position, segment, predicate FROM %s ORDER BY position",
-							   cvm_quote(plan, "segment_rule"));
+	char	   *sql = psprintf("SELECT r.position::pg_catalog.int4, r.segment::pg_catalog.text, r.predicate::pg_catalog.text"
+							   " FROM %s AS r ORDER BY 1 LIMIT %d", cvm_quote(plan, "segment_rule"), MAX_RULES + 1);
 	uint64		n = cvm_spi(SPI_OK_SELECT, sql, 0, NULL, NULL, NULL);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
+	if (n > MAX_RULES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("portfolio \"%s\" has more than %d segment rules", plan->portfolio, MAX_RULES),
+				 errhint("Rules are tried one after the other for every customer: keep those of %s few.",
+						 cvm_quote(plan, "segment_rule"))));
 	rules->rules = palloc0(sizeof(Rule) * (n + 1));
-	rules->names = palloc0(sizeof(char *) * (n + 1));	/* one for unclassified */
+	rules->names = cvm_names_new(context);
 	for (uint64 i = 0; i < n; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
@@ -129,7 +182,7 @@ read_rules(SegmentRules *rules, const RecomputePlan *plan, MemoryContext context
 					 errmsg("a segment rule has no position, segment or predicate"),
 					 errhint("Complete or delete it in %s.", cvm_quote(plan, "segment_rule"))));
 		rule->position = pg_strtoint32(position);
-		rule->segment = name_index(rules, SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2));
+		rule->segment = cvm_names_add(rules->names, SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2));
 		rule->predicate = pstrdup(SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3));
 	}
 	MemoryContextSwitchTo(old);
@@ -146,9 +199,23 @@ cvm_segment_rules_load(const RecomputePlan *plan, Relation score)
 	rules->econtext = GetPerTupleExprContext(rules->estate);
 	read_rules(rules, plan, CurrentMemoryContext);
 	for (int i = 0; i < rules->n_rules; i++)
-		rules->rules[i].state = compile(rules, &rules->rules[i], score);
-	rules->unclassified = name_index(rules, CVM_UNCLASSIFIED);
+	{
+		CHECK_FOR_INTERRUPTS();
+		rules->rules[i].state = compile(rules->estate, &rules->rules[i], score);
+	}
+	rules->unclassified = cvm_names_add(rules->names, CVM_UNCLASSIFIED);
 	return rules;
+}
+
+/* Raises unless the predicate can be a rule. */
+void
+cvm_segment_rule_check(int position, const char *predicate, Relation score)
+{
+	Rule		rule = {.position = position, .predicate = predicate};
+	EState	   *estate = CreateExecutorState();
+
+	(void) compile(estate, &rule, score);
+	FreeExecutorState(estate);
 }
 
 int
@@ -163,6 +230,7 @@ cvm_segment_of(SegmentRules *rules, TupleTableSlot *slot)
 		bool		isnull;
 		Datum		result;
 
+		CHECK_FOR_INTERRUPTS();
 		error_context_stack = &callback;
 		result = ExecEvalExprSwitchContext(rule->state, rules->econtext, &isnull);
 		error_context_stack = callback.previous;
@@ -175,13 +243,13 @@ cvm_segment_of(SegmentRules *rules, TupleTableSlot *slot)
 int
 cvm_segment_count(const SegmentRules *rules)
 {
-	return rules->n_names;
+	return cvm_names_count(rules->names);
 }
 
 const char *
 cvm_segment_name(const SegmentRules *rules, int segment)
 {
-	return rules->names[segment];
+	return cvm_names_get(rules->names, segment);
 }
 
 void

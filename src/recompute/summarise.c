@@ -16,6 +16,9 @@
 
 #include <math.h>
 
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -26,6 +29,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -279,19 +283,6 @@ receive_purchase(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static int
-prior_segment_index(Population *population, MemoryContext context, const char *name)
-{
-	for (int i = 0; i < population->n_prior_segments; i++)
-		if (strcmp(population->prior_segments[i], name) == 0)
-			return i;
-	population->prior_segments = population->prior_segments
-		? repalloc(population->prior_segments, sizeof(char *) * (population->n_prior_segments + 1))
-		: MemoryContextAlloc(context, sizeof(char *));
-	population->prior_segments[population->n_prior_segments] = MemoryContextStrdup(context, name);
-	return population->n_prior_segments++;
-}
-
 /* customer, segment, since of the published run */
 static bool
 receive_prior(TupleTableSlot *slot, DestReceiver *self)
@@ -305,9 +296,7 @@ receive_prior(TupleTableSlot *slot, DestReceiver *self)
 		return true;
 	old = MemoryContextSwitchTo(summary->row_context);
 	prior.at = DatumGetTimestampTz(slot->tts_values[2]);
-	prior.mantissa = prior_segment_index(summary->population,
-										 GetMemoryChunkContext(summary->population),
-										 TextDatumGetCString(slot->tts_values[1]));
+	prior.mantissa = cvm_names_add(summary->population->prior_segments, TextDatumGetCString(slot->tts_values[1]));
 	add_event(summary, slot->tts_values[0], &prior);
 	MemoryContextReset(summary->row_context);
 	MemoryContextSwitchTo(old);
@@ -346,6 +335,17 @@ set_key_type(Summary *summary, Form_pg_attribute column)
 	summary->plain_key = is_plain_key(getBaseType(key->type));
 }
 
+/* What the executor says it returns counts, whatever the table was a moment ago. */
+static void
+check_prior_types(const Summary *summary, TupleDesc desc)
+{
+	static const char *const names[] = {"customer_id", "segment", "since"};
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+		cvm_check_score_column(summary->plan, names[i], TupleDescAttr(desc, i)->atttypid,
+							   TupleDescAttr(desc, i)->atttypmod, summary->population->key.type);
+}
+
 static void
 startup(DestReceiver *self, int operation, TupleDesc desc)
 {
@@ -354,7 +354,10 @@ startup(DestReceiver *self, int operation, TupleDesc desc)
 	if (desc->natts != 3)
 		elog(ERROR, "the query of a feed has %d columns instead of 3", desc->natts);
 	if (summary->prior)
+	{
+		check_prior_types(summary, desc);
 		return;
+	}
 	set_key_type(summary, TupleDescAttr(desc, 0));
 	summary->at_type = getBaseType(TupleDescAttr(desc, 1)->atttypid);
 	summary->amount_type = getBaseType(TupleDescAttr(desc, 2)->atttypid);
@@ -639,34 +642,31 @@ group_buckets(Summary *summary)
 static char *
 prior_query(const RecomputePlan *plan)
 {
-	return psprintf("SELECT customer_id, segment, since FROM %s WHERE run_id = (SELECT run_id FROM %s)",
+	return psprintf("SELECT s.customer_id, s.segment, s.since FROM %s AS s"
+					" WHERE s.run_id OPERATOR(pg_catalog.=) (SELECT pg_catalog.max(p.run_id) FROM %s AS p)",
 					cvm_quote(plan, "score"), cvm_quote(plan, "published"));
 }
 
 /*
- * The customer column may have changed its type since the output was made: the
- * output has the old one.
+ * score may have been altered, or the customer column have another type than when
+ * the output was made: found now, before the fit.  The lock keeps it as it is
+ * while its rows are read.
  */
 static void
-check_key_type(const Summary *summary)
+check_output(const Summary *summary)
 {
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(cvm_quote(summary->plan, "score"))};
-	bool		isnull;
-	Oid			output;
+	Oid			schema = get_namespace_oid(summary->plan->output_schema, true);
+	Oid			score = OidIsValid(schema) ? get_relname_relid("score", schema) : InvalidOid;
+	Relation	relation;
 
-	if (cvm_spi(SPI_OK_SELECT,
-				"SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.regclass AND attname = 'customer_id'",
-				1, types, values, NULL) != 1)
-		elog(ERROR, "relation %s has no column customer_id", cvm_quote(summary->plan, "score"));
-	output = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	if (output != summary->population->key.type)
+	if (!OidIsValid(score) || get_rel_relkind(score) != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the customer column of portfolio \"%s\" is now of type %s, its output has %s",
-						summary->plan->portfolio, format_type_be(summary->population->key.type),
-						format_type_be(output)),
-				 errhint("Drop the portfolio with cvm.drop_portfolio and create it again, or map a view that casts the column back.")));
+				(errcode(OidIsValid(score) ? ERRCODE_WRONG_OBJECT_TYPE : ERRCODE_UNDEFINED_TABLE),
+				 errmsg("%s is not the partitioned table that cvm.create_portfolio made", cvm_quote(summary->plan, "score")),
+				 errhint("Drop the portfolio with cvm.drop_portfolio and create it again.")));
+	relation = table_open(score, AccessShareLock);
+	cvm_check_score(summary->plan, RelationGetDescr(relation), summary->population->key.type);
+	table_close(relation, NoLock);
 }
 
 /* Reads the feed as of plan->as_of; everything of *population is made in context. */
@@ -685,6 +685,7 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	summary->row_context = AllocSetContextCreate(scratch, "cvm row", ALLOCSET_DEFAULT_SIZES);
 	summary->budget = memory;
 	population->customers = cvm_spool_new(context, memory / 2);
+	population->prior_segments = cvm_names_new(context);
 	summary->stats = cvm_population_begin(plan, population, context);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -692,7 +693,7 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	summary->prior = true;
 	if (population->purchases_read > population->after_as_of)
 	{
-		check_key_type(summary);
+		check_output(summary);
 		receive(summary, prior_query(plan));
 	}
 	PopActiveSnapshot();

@@ -635,8 +635,7 @@ run_step(Validation *v, Step step)
 {
 	Oid			save_user;
 	int			save_context;
-	int			level = cvm_enter_owner(v->plan, SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
-										&save_user, &save_context);
+	int			level = cvm_enter_owner(v->plan, &save_user, &save_context);
 
 	step(v);
 	cvm_leave_owner(level, save_user, save_context);

@@ -120,6 +120,11 @@ check_model(const cvm_family *family, const CvmModel *model)
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("parameter %s = %g of %s is out of its domain", family->params[i], model->number[i], family->name),
 					 errdetail("Every parameter must be positive and finite.")));
+	if (!cvm_in_domain(family, model->number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("parameter %s = %g of %s is out of its domain", family->params[0], model->number[0], family->name),
+				 errdetail("%s must be a whole number from 1 to %d.", family->params[0], family->searched)));
 	if (has_time(family) ? !(model->unit_seconds >= CVM_MIN_UNIT_SECONDS && model->unit_seconds <= CVM_MAX_UNIT_SECONDS)
 		: model->unit_seconds != 0)
 		ereport(ERROR,

@@ -118,7 +118,7 @@ cvm_run_close(int64 run_id, const RunEnd *end)
 							  " WHERE run_id = $1 AND status = 'running' RETURNING run_id, portfolio)"
 							  " INSERT INTO cvm.run_error (run_id, portfolio, message, detail, hint, context)"
 							  " SELECT run_id, portfolio, $4, $5, $6, $7 FROM closed WHERE $4 IS NOT NULL"
-							  " ON CONFLICT (run_id) DO UPDATE SET message = excluded.message, detail = excluded.detail,"
+							  " ON CONFLICT (run_id, portfolio) DO UPDATE SET message = excluded.message, detail = excluded.detail,"
 							  " hint = excluded.hint, context = excluded.context",
 							  7, types, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not close run " INT64_FORMAT, run_id);

@@ -12,10 +12,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
-#include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "common/pg_prng.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -23,14 +20,13 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "worker/account.h"
 #include "worker/job.h"
 #include "worker/launcher.h"
 #include "worker/shared.h"
@@ -52,19 +48,11 @@ PGDLLEXPORT void cvm_runner_main(Datum main_arg);
 typedef struct RunningJob
 {
 	BackgroundWorkerHandle *handle;
-	JobOrder	order;
+	ClaimedJob	claimed;
 	TimestampTz deadline;
-	char		max_runtime[64];	/* the same, for people */
 	TimestampTz terminate_at;	/* 0: it has not been cancelled */
 	char	   *reason;			/* why it has */
 } RunningJob;
-
-typedef enum Claim
-{
-	CLAIM_NONE,					/* nothing that can be started is due */
-	CLAIM_DONE,					/* it failed before it began: go on */
-	CLAIM_START					/* start its process */
-} Claim;
 
 static RunningJob jobs[MAX_JOBS];
 static int	n_jobs = 0;
@@ -73,42 +61,6 @@ static int	n_jobs = 0;
 static Oid	extension;
 static Oid	job_class;
 static bool extension_wanted = false;	/* by somebody who drops it */
-
-/* ---------- small helpers ---------- */
-
-static int
-execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, int expected)
-{
-	int			code = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
-
-	if (code != expected)
-		elog(ERROR, "unexpected result %s of: %s", SPI_result_code_string(code), sql);
-	return (int) SPI_processed;
-}
-
-static Datum
-column(int row, int number, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, isnull);
-}
-
-static int64
-int_column(int row, int number)
-{
-	bool		isnull;
-	Datum		value = column(row, number, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(value);
-}
-
-static bool
-true_column(int row, int number)
-{
-	bool		isnull;
-	Datum		value = column(row, number, &isnull);
-
-	return !isnull && DatumGetBool(value);
-}
 
 static TimestampTz
 after_ms(int64 milliseconds)
@@ -156,324 +108,26 @@ lock_extension(void)
 	return ours;
 }
 
-/* ---------- the end of a run ---------- */
+/* ---------- jobs ---------- */
 
-/*
- * The one place where a job's state changes when a run ends, however it ended.
- * Failed and crashed runs are retried while retries are left, after a wait that
- * doubles and is up to a quarter longer at random, so that many jobs that failed
- * together do not come back together; the other ends wait for the next slot.
- * A next_due that is earlier (cvm.run_job) stays.
- */
-static void
-settle(int64 job_id, int64 run_id)
-{
-	Oid			types[3] = {INT8OID, INT8OID, FLOAT8OID};
-	Datum		values[3] = {
-		Int64GetDatum(job_id), Int64GetDatum(run_id),
-		Float8GetDatum(1.0 + 0.25 * pg_prng_double(&pg_global_prng_state))
-	};
-
-	execute("UPDATE cvm.job AS j SET open_run_id = NULL,"
-			" failures = CASE e.status WHEN 'succeeded' THEN 0 WHEN 'cancelled' THEN j.failures ELSE least(j.failures, 999999) + 1 END,"
-			" attempt = CASE WHEN e.retry THEN j.attempt ELSE 0 END,"
-			" next_due = CASE WHEN e.retry THEN least(j.next_due, clock_timestamp() + interval '1 second' * $3"
-			"   * least(cvm.interval_seconds(j.retry_period) * 2 ^ least(greatest(j.attempt, 1) - 1, 20),"
-			"           greatest(cvm.interval_seconds(j.retry_period), 3600)))"
-			"  ELSE j.next_due END"
-			" FROM (SELECT o.job_id, coalesce(r.status, 'crashed') AS status,"
-			"        coalesce(r.status, 'crashed') IN ('failed', 'crashed') AND o.attempt <= o.max_retries AS retry"
-			"       FROM cvm.job o LEFT JOIN cvm.run r ON r.run_id = o.open_run_id AND r.job_id = o.job_id) AS e"
-			" WHERE e.job_id = j.job_id AND j.job_id = $1 AND j.open_run_id = $2",
-			3, types, values, NULL, SPI_OK_UPDATE);
-}
-
-/* A run that we cancelled says why, not "due to user request". */
-static void
-explain_cancel(int64 run_id, const char *reason)
-{
-	Oid			types[2] = {INT8OID, TEXTOID};
-	Datum		values[2] = {Int64GetDatum(run_id), CStringGetTextDatum(reason)};
-
-	execute("UPDATE cvm.run_error AS e SET message = $2 FROM cvm.run r"
-			" WHERE r.run_id = e.run_id AND r.run_id = $1 AND r.status = 'cancelled'",
-			2, types, values, NULL, SPI_OK_UPDATE);
-}
-
-static const RunEnd crashed = {
-	.status = "crashed",
-	.message = "the process of the run is gone and has recorded no end",
-	.hint = "It was killed, or the server was stopped or crashed: see the server's log. The last published result is intact."
-};
-
-/* Its process has ended: account for it, then let go of the lock. */
-static void
-settle_job(RunningJob *job)
-{
-	LOCKTAG		tag = cvm_job_locktag(job_class, job->order.job_id);
-	RunEnd		end = crashed;
-
-	if (job->reason)
-	{
-		end = (RunEnd)
-		{
-			.status = "cancelled", .sqlstate = ERRCODE_QUERY_CANCELED, .message = job->reason
-		};
-	}
-	cvm_work_begin("accounting for a run");
-	cvm_run_close(job->order.run_id, &end);
-	settle(job->order.job_id, job->order.run_id);
-	if (job->reason)
-		explain_cancel(job->order.run_id, job->reason);
-	cvm_work_commit();
-	(void) LockRelease(&tag, AccessShareLock, true);
-	cvm_job_slot_give();
-	pfree(job->handle);
-	if (job->reason)
-		pfree(job->reason);
-	*job = jobs[--n_jobs];
-}
-
+/* Accounts for the processes that have ended. */
 static void
 reap(void)
 {
 	for (int i = n_jobs - 1; i >= 0; i--)
 	{
+		RunningJob *job = &jobs[i];
 		pid_t		pid;
 
-		if (GetBackgroundWorkerPid(jobs[i].handle, &pid) == BGWH_STOPPED)
-			settle_job(&jobs[i]);
+		if (GetBackgroundWorkerPid(job->handle, &pid) != BGWH_STOPPED)
+			continue;
+		cvm_account_settle(&job->claimed.order, job->reason);
+		cvm_job_slot_give();
+		pfree(job->handle);
+		if (job->reason)
+			pfree(job->reason);
+		*job = jobs[--n_jobs];
 	}
-}
-
-/*
- * Runs that say 'running' while their lock is free, left by a crash, a shutdown
- * or a runner that died; also those called by hand.  An owner may write to
- * cvm.job: a job's run is only believed to be that if it is of its portfolio.
- */
-static void
-recover(void)
-{
-	SPITupleTable *found;
-	int			n;
-
-	cvm_work_begin("looking for crashed runs");
-	n = execute("SELECT j.job_id, j.open_run_id, r.run_id FROM cvm.job j"
-				" LEFT JOIN cvm.run r ON r.run_id = j.open_run_id AND r.job_id = j.job_id AND r.portfolio = j.portfolio"
-				" WHERE j.open_run_id IS NOT NULL AND j.home = cvm.database_identity()"
-				" AND NOT cvm.is_object_locked('cvm.job'::regclass, j.job_id)"
-				" UNION ALL SELECT NULL, NULL, r.run_id FROM cvm.run r JOIN cvm.portfolio p USING (portfolio)"
-				" WHERE r.status = 'running' AND NOT cvm.is_run_alive(p.portfolio_id, r.job_id)"
-				" AND NOT EXISTS (SELECT FROM cvm.job j WHERE j.open_run_id = r.run_id AND j.home = cvm.database_identity())",
-				0, NULL, NULL, NULL, SPI_OK_SELECT);
-	found = SPI_tuptable;
-	for (int i = 0; i < n; i++)
-	{
-		bool		no_run;
-		bool		no_job;
-		int64		run_id = DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 3, &no_run));
-		int64		job_id = DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 1, &no_job));
-
-		if (!no_run)
-			cvm_run_close(run_id, &crashed);
-		if (!no_job)
-			settle(job_id, DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 2, &no_job)));
-	}
-	cvm_work_commit();
-}
-
-/* Keeps what cvm.portfolios and cvm.jobs show. */
-static void
-forget_old_runs(void)
-{
-	Oid			types[1] = {INT4OID};
-	Datum		values[1] = {Int32GetDatum(cvm_run_history_minutes)};
-
-	if (cvm_run_history_minutes == 0)
-		return;
-	cvm_work_begin("deleting old runs");
-	execute("DELETE FROM cvm.run AS r"
-			" WHERE r.finished_at < now() - $1 * interval '1 minute' AND r.status <> 'running'"
-			" AND NOT EXISTS (SELECT FROM cvm.job j WHERE j.last_run_id = r.run_id)"
-			" AND r.run_id IS DISTINCT FROM (SELECT max(s.run_id) FROM cvm.run s"
-			"                                WHERE s.portfolio = r.portfolio AND s.status = 'succeeded')",
-			1, types, values, NULL, SPI_OK_DELETE);
-	cvm_work_commit();
-}
-
-/* ---------- claiming ---------- */
-
-/*
- * Why the job can not run as its role now; these checks were made when it was
- * scheduled, but roles and owners change.  A process that failed to connect
- * could tell nobody but the server's log.
- */
-static bool
-check_role(int row, RunEnd *end)
-{
-	char	   *run_as = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3);
-	char	   *owner = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 8);
-	bool		isnull;
-
-	*end = (RunEnd)
-	{
-		.status = "failed", .sqlstate = ERRCODE_INSUFFICIENT_PRIVILEGE,
-		.hint = "Name another role: cvm.alter_job(job_id, run_as => ...)."
-	};
-	(void) column(row, 4, &isnull);
-	if (isnull)
-	{
-		end->sqlstate = ERRCODE_UNDEFINED_OBJECT;
-		end->message = psprintf("role \"%s\", which the job runs as, does not exist", run_as);
-	}
-	else if (!true_column(row, 5))
-	{
-		end->sqlstate = ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
-		end->message = psprintf("role \"%s\", which the job runs as, may not log in", run_as);
-	}
-	else if (!true_column(row, 6))
-		end->message = psprintf("role \"%s\", which the job runs as, has no CONNECT privilege on the database", run_as);
-	else if (owner && !true_column(row, 7))
-		end->message = psprintf("role \"%s\", which the job runs as, is no member of the portfolio's owner \"%s\"", run_as, owner);
-	else
-		return true;
-	return false;
-}
-
-/* Records the run and moves the job on to its next slot. */
-static int64
-record_claim(int64 job_id, bool schedulable)
-{
-	Oid			types[3] = {INT8OID, INT8OID, BOOLOID};
-	Datum		values[3] = {Int64GetDatum(job_id), 0, BoolGetDatum(schedulable)};
-
-	execute("INSERT INTO cvm.run (portfolio, job_id, attempt)"
-			" SELECT j.portfolio, j.job_id, least(j.attempt, 999999) + 1 FROM cvm.job j WHERE j.job_id = $1 RETURNING run_id",
-			1, types, values, NULL, SPI_OK_INSERT_RETURNING);
-	values[1] = Int64GetDatum(int_column(0, 1));
-	execute("UPDATE cvm.job SET attempt = least(attempt, 999999) + 1, open_run_id = $2, last_run_id = $2, next_due ="
-			" CASE WHEN $3 THEN cvm.next_slot(starting, every, time_zone, clock_timestamp()) ELSE 'infinity' END"
-			" WHERE job_id = $1",
-			3, types, values, NULL, SPI_OK_UPDATE);
-	return DatumGetInt64(values[1]);
-}
-
-/*
- * A schedule that can not be worked out any more (its time zone is gone, say)
- * must not keep other jobs from running: that job fails and stays.
- */
-static int64
-record_claim_or_error(int64 job_id, RunEnd *end)
-{
-	MemoryContext old_context = CurrentMemoryContext;
-	ResourceOwner old_owner = CurrentResourceOwner;
-	volatile int64 run_id = 0;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(old_context);
-	PG_TRY();
-	{
-		run_id = record_claim(job_id, true);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(old_context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		*end = (RunEnd)
-		{
-			.status = "failed", .sqlstate = error->sqlerrcode, .message = error->message, .detail = error->detail,
-			.hint = "The job is not started any more: change its schedule with cvm.alter_job.", .context = error->context
-		};
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old_context);
-	CurrentResourceOwner = old_owner;
-	return run_id;
-}
-
-/*
- * Takes the job that has been due longest: in one transaction its lock, its
- * row, its run.  Two jobs of one portfolio wait for each other, and both for a
- * recompute by hand.
- */
-static Claim
-claim(RunningJob *job)
-{
-	RunEnd		end;
-	LOCKTAG		tag;
-	bool		may_run;
-	double		max_runtime;
-	bool		isnull;
-
-	cvm_work_begin("claiming a job");
-	if (execute("SELECT j.job_id, j.portfolio, j.run_as, r.oid, r.rolcanlogin,"
-				" has_database_privilege(r.oid, current_database(), 'CONNECT'), pg_has_role(r.oid, n.nspowner, 'MEMBER'),"
-				" pg_get_userbyid(n.nspowner)::text, cvm.interval_seconds(j.max_runtime), j.max_runtime::text"
-				" FROM cvm.job j JOIN cvm.portfolio p ON p.portfolio = j.portfolio"
-				" LEFT JOIN pg_authid r ON r.rolname = j.run_as::name"
-				" LEFT JOIN pg_namespace n ON n.nspname = p.output_schema::name"
-				" WHERE j.enabled AND j.home = cvm.database_identity() AND j.next_due <= clock_timestamp()"
-				" AND NOT EXISTS (SELECT FROM cvm.job o WHERE o.portfolio = j.portfolio AND o.open_run_id IS NOT NULL)"
-				" AND NOT cvm.is_object_locked('cvm.job'::regclass, j.job_id)"
-				" AND NOT cvm.is_object_locked('cvm.portfolio'::regclass, p.portfolio_id)"
-				" ORDER BY j.next_due, j.job_id LIMIT 1 FOR UPDATE OF j SKIP LOCKED",
-				0, NULL, NULL, NULL, SPI_OK_SELECT) == 0)
-	{
-		cvm_work_commit();
-		return CLAIM_NONE;
-	}
-	job->order.database = MyDatabaseId;
-	job->order.job_class = job_class;
-	job->order.job_id = int_column(0, 1);
-	job->order.role = DatumGetObjectId(column(0, 4, &isnull));
-	max_runtime = DatumGetFloat8(column(0, 9, &isnull));
-	job->deadline = after_ms((int64) (max_runtime * 1000));
-	strlcpy(job->max_runtime, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 10), sizeof(job->max_runtime));
-	may_run = check_role(0, &end);
-	job->order.run_id = record_claim_or_error(job->order.job_id, &end);
-	if (job->order.run_id == 0)
-	{
-		may_run = false;
-		job->order.run_id = record_claim(job->order.job_id, false);
-	}
-	if (!may_run)
-	{
-		cvm_run_close(job->order.run_id, &end);
-		settle(job->order.job_id, job->order.run_id);
-	}
-	else
-	{
-		/* before others see the row, so that it never looks dead */
-		tag = cvm_job_locktag(job_class, job->order.job_id);
-		(void) LockAcquire(&tag, AccessShareLock, true, false);
-	}
-	cvm_work_commit();
-	return may_run ? CLAIM_START : CLAIM_DONE;
-}
-
-/* No process could be started for it: as if it had not been claimed. */
-static void
-unclaim(RunningJob *job)
-{
-	LOCKTAG		tag = cvm_job_locktag(job_class, job->order.job_id);
-	Oid			types[2] = {INT8OID, INT8OID};
-	Datum		values[2] = {Int64GetDatum(job->order.job_id), Int64GetDatum(job->order.run_id)};
-
-	ereport(LOG,
-			(errmsg("cvm could not start job " INT64_FORMAT ": all of max_worker_processes are in use", job->order.job_id),
-			 errhint("It tries again; raise max_worker_processes or lower cvm.max_concurrent_jobs.")));
-	cvm_work_begin("giving a job back");
-	execute("DELETE FROM cvm.run WHERE run_id = $2", 2, types, values, NULL, SPI_OK_DELETE);
-	execute("UPDATE cvm.job SET attempt = greatest(attempt, 1) - 1, open_run_id = NULL, next_due = clock_timestamp(),"
-			" last_run_id = (SELECT max(run_id) FROM cvm.run r WHERE r.job_id = $1) WHERE job_id = $1 AND open_run_id = $2",
-			2, types, values, NULL, SPI_OK_UPDATE);
-	cvm_work_commit();
-	(void) LockRelease(&tag, AccessShareLock, true);
 }
 
 /* Starts what is due while there is room. */
@@ -484,20 +138,21 @@ start_jobs(void)
 	{
 		RunningJob	job = {0};
 		MemoryContext old;
-		Claim		result = claim(&job);
+		Claim		result = cvm_account_claim(job_class, &job.claimed);
 		bool		started = false;
 
 		CHECK_FOR_INTERRUPTS();
 		if (result == CLAIM_START)
 		{
 			/* the handle lives as long as the process */
+			job.deadline = after_ms((int64) (job.claimed.max_seconds * 1000));
 			old = MemoryContextSwitchTo(TopMemoryContext);
-			started = cvm_job_start(&job.order, &job.handle);
+			started = cvm_job_start(&job.claimed.order, &job.handle);
 			MemoryContextSwitchTo(old);
 			if (started)
 				jobs[n_jobs++] = job;
 			else
-				unclaim(&job);
+				cvm_account_unclaim(&job.claimed.order);
 		}
 		if (!started)
 			cvm_job_slot_give();
@@ -506,22 +161,12 @@ start_jobs(void)
 	}
 }
 
-/* When the next job is due; soon, if one is that could not be started. */
+/* When there is something to do next; soon, if something is due that could not be started. */
 static TimestampTz
 next_due(void)
 {
-	TimestampTz due = DT_NOEND;
-	bool		isnull;
-	Datum		value;
+	TimestampTz due = cvm_account_next_due();
 
-	cvm_work_begin("looking what is due");
-	execute("SELECT min(CASE WHEN j.open_run_id IS NULL THEN j.next_due ELSE clock_timestamp() END) FROM cvm.job j"
-			" WHERE j.enabled AND j.home = cvm.database_identity()",
-			0, NULL, NULL, NULL, SPI_OK_SELECT);
-	value = column(0, 1, &isnull);
-	if (!isnull)
-		due = DatumGetTimestampTz(value);
-	cvm_work_commit();
 	return due <= GetCurrentTimestamp() ? after_ms(BLOCKED_DELAY_MS) : due;
 }
 
@@ -552,7 +197,7 @@ enforce_limits(void)
 		if (extension_wanted)
 			cancel(&jobs[i], "the extension is being dropped");
 		else if (now >= jobs[i].deadline && jobs[i].terminate_at == 0)
-			cancel(&jobs[i], psprintf("the run took longer than %s, the job's max_runtime", jobs[i].max_runtime));
+			cancel(&jobs[i], psprintf("the run took longer than %s, the job's max_runtime", jobs[i].claimed.max_runtime));
 		if (jobs[i].terminate_at != 0 && now >= jobs[i].terminate_at)
 			TerminateBackgroundWorker(jobs[i].handle);
 	}
@@ -598,14 +243,21 @@ wait_until(TimestampTz until)
 static void
 look_after_jobs(void)
 {
+	uint64		seen = cvm_runner_changes();
+
 	for (;;)
 	{
 		uint64		changes = cvm_runner_changes();
 		TimestampTz due;
 
+		if (changes != seen)
+		{
+			cvm_account_retry();
+			seen = changes;
+		}
 		reap();
 		enforce_limits();
-		recover();
+		cvm_account_recover();
 		start_jobs();
 		due = extension_wanted ? after_ms(BLOCKED_DELAY_MS) : next_due();
 		if (n_jobs == 0 && due > after_ms(STAY_MS) && cvm_runner_leave(changes, due))
@@ -627,7 +279,7 @@ cvm_runner_main(Datum main_arg)
 		(void) cvm_runner_leave(cvm_runner_changes(), OidIsValid(extension) ? after_ms(BLOCKED_DELAY_MS) : DT_NOEND);
 		return;
 	}
-	recover();
-	forget_old_runs();
+	cvm_account_recover();
+	cvm_account_forget_old();
 	look_after_jobs();
 }

@@ -2,7 +2,7 @@
 -- counting through every slot: over changes of daylight saving time (of 30 minutes, too), a day that was left
 -- out (Samoa, 2011-12-30), leap years and the ends of months.
 BEGIN;
-SELECT plan(18);
+SELECT plan(23);
 
 -- what the server itself says about slot n, since PostgreSQL adds intervals in the session's time zone
 CREATE FUNCTION server_slot(starting timestamptz, every interval, zone text, n bigint) RETURNS timestamptz
@@ -42,6 +42,19 @@ SELECT is(count(*) FILTER (WHERE cvm.next_slot(s.starting, e.every, z.zone, a.af
 FROM step e, zone z, (VALUES (timestamptz '2010-12-31 23:30+00'), ('2011-03-27 01:30+00')) AS s(starting),
      LATERAL (SELECT s.starting + e.reach * (k * 0.618034 - floor(k * 0.618034)) AS after FROM generate_series(1, 12) k) a
 GROUP BY e.every ORDER BY e.every;
+
+-- a start with and without a zone, and one in the past
+SET client_min_messages = error;
+SET TimeZone = 'America/New_York';
+CREATE TABLE purchase AS SELECT 1 AS customer, now() AS at, 1 AS amount;
+CREATE VIEW quick AS SELECT * FROM cvm.job ORDER BY job_id DESC LIMIT 1;
+SELECT isnt(cvm.create_portfolio('scheduled', 'purchase', customer => 'customer', at => 'at', amount => 'amount'), NULL, 'a portfolio');
+SELECT cvm.schedule('scheduled', every => '1 day', starting => '2026-01-01 03:00 Europe/Berlin', time_zone => 'Europe/Berlin') \g /dev/null
+SELECT is(starting, timestamptz '2026-01-01 02:00+00', 'a start with a zone is what it says') FROM quick;
+SELECT is(cvm.next_slot(starting, every, time_zone, '2026-07-01 00:00+00'), timestamptz '2026-07-01 01:00+00', 'and keeps its local hour') FROM quick;
+SELECT cvm.schedule('scheduled', every => '1 day', starting => '2001-01-01 03:00', time_zone => 'Europe/Berlin') \g /dev/null
+SELECT is(starting, timestamptz '2001-01-01 08:00+00', 'one without is read in the session''s zone') FROM quick;
+SELECT is(next_due, starting, 'one in the past is due at once') FROM quick;
 
 SELECT * FROM finish();
 ROLLBACK;

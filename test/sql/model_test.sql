@@ -79,6 +79,7 @@ SELECT error_of(format('SELECT %L::cvm.model', text)) AS result, left(text, 60) 
     'bg/nbd(r=1,alpha=1,a=1 b=1)', 'bg/nbd(r 1,alpha=1,a=1,b=1)', 'bg/nbd(r=,alpha=1,a=1,b=1)', 'bg/nbd(r=x,alpha=1,a=1,b=1)', 'bg/nbd(r=1x,alpha=1,a=1,b=1)',
     'bg/nbd(r=0,alpha=1,a=1,b=1)', 'bg/nbd(r=1,alpha=-1,a=1,b=1)', 'bg/nbd(r=1,alpha=1,a=nan,b=1)', 'bg/nbd(r=1,alpha=1,a=1,b=inf)', 'bg/nbd(r=1e400,alpha=1,a=1,b=1)', 'bg/nbd(r=1e-400,alpha=1,a=1,b=1)',
     'gamma-gamma(p=0,q=1,gamma=1)', 'gamma-gamma(p=1,q=1,gamma=1) unit=1',
+    'bg/cnbd-k(k=13,r=1,alpha=1,a=1,b=2)', 'mbg/cnbd-k(k=1000,r=1,alpha=1,a=1,b=2)', 'bg/cnbd-k(k=2.5,r=1,alpha=1,a=1,b=2)', 'mbg/cnbd-k(k=0.5,r=1,alpha=1,a=1,b=2)', 'bg/cnbd-k(k=0,r=1,alpha=1,a=1,b=2)',
     'bg/nbd(r=1,alpha=1,a=1,b=1) unit=', 'bg/nbd(r=1,alpha=1,a=1,b=1) unit=0', 'bg/nbd(r=1,alpha=1,a=1,b=1) unit=-1', 'bg/nbd(r=1,alpha=1,a=1,b=1) unit=inf', 'bg/nbd(r=1,alpha=1,a=1,b=1) unit=nan', 'bg/nbd(r=1,alpha=1,a=1,b=1) unit=1e300', 'bg/nbd(r=1,alpha=1,a=1,b=1) unit=1e-9',
     'bg/nbd(r=1,alpha=1,a=1,b=1) rubbish', 'bg/nbd(r=1,alpha=1,a=1,b=1) unit=1 unit=1', 'bg/nbd(r=1,alpha=1,a=1,b=1) customers=1 unit=1',
     'bg/nbd(r=1,alpha=1,a=1,b=1) customers=1', 'bg/nbd(r=1,alpha=1,a=1,b=1) customers=1 log_likelihood=-1', 'bg/nbd(r=1,alpha=1,a=1,b=1) customers=1 log_likelihood=-1 rung=best',
@@ -88,6 +89,15 @@ SELECT error_of(format('SELECT %L::cvm.model', repeat('x', 1000000))) ~ '^22P02'
        error_of(format('SELECT %L::cvm.model', repeat('x', 1000000) || '(')) ~ '^22023' AS long_family,
        error_of(format('SELECT %L::cvm.model', 'bg/nbd(' || repeat('r=1,', 100000))) ~ '^22P02' AS long_list,
        error_of(format('SELECT %L::cvm.model', 'bg/nbd(r=' || repeat('9', 1000000) || ',alpha=1,a=1,b=1)')) ~ '^22003' AS long_number;
+
+-- nor is any parameter of any family out of its domain: k, which sizes an array, least of all
+SELECT family, parameter, string_agg(value, ' ') FILTER (WHERE r !~ '^22003') AS accepted
+FROM cvm.families, unnest(parameters) parameter, unnest(ARRAY['0', '-1', 'NaN', 'inf']) value,
+     LATERAL (SELECT error_of(format('SELECT %L::cvm.model', family || '(' || (SELECT string_agg(p || '=' || CASE p WHEN parameter THEN value ELSE '1' END, ',') FROM unnest(parameters) p) || ')'))) e(r)
+GROUP BY 1, 2 HAVING count(*) FILTER (WHERE r !~ '^22003') > 0;
+-- another k in the binary form: after the name and its zero come flags and rung (1 each), 3 floats, then k
+SELECT k, receive(patch(b, position('\x00'::bytea in substr(b, 5)) + 4 + 2 + 24, float8send(k)), :'file') AS result
+FROM (SELECT cvm.model_send('bg/cnbd-k(k=1,r=1,alpha=1,a=1,b=2)') AS b) k_is_1, unnest(ARRAY[1, 12, 13, 1000, 2.5]) k;
 
 -- order, hashing, indexes, storage
 SELECT count(DISTINCT m) AS distinct_sorts, (SELECT count(*) FROM (SELECT m FROM model UNION SELECT m FROM copy) d) AS union_hashes FROM model;

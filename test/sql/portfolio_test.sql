@@ -19,6 +19,7 @@ WHERE k <= floor(-ln(u(c, 3)) * 4);
 
 -- create_portfolio refuses what can not work, and leaves nothing behind
 SELECT cvm.create_portfolio('shop', 'orders', 'customer', 'ordered_at', 'total');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'order_time', 'total');
 SELECT cvm.create_portfolio('shop', 'orders', 'place', 'ordered_at', 'total');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'note', 'total');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'note');
@@ -36,12 +37,37 @@ DROP SCHEMA cvm_shop CASCADE;
 SELECT count(*) AS portfolios FROM cvm.portfolios WHERE portfolio = 'shop';
 SELECT count(*) AS schemas FROM pg_namespace WHERE nspname = 'cvm_shop';
 
+-- without CREATE on the database: an empty schema of one's own will do
+CREATE ROLE regress_newcomer;
+GRANT USAGE ON SCHEMA portfolio_test TO regress_newcomer;
+GRANT SELECT ON orders TO regress_newcomer;
+CREATE SCHEMA regress_newcomers AUTHORIZATION regress_newcomer;
+SET ROLE regress_newcomer;
+DO $$ BEGIN PERFORM cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total');
+EXCEPTION WHEN insufficient_privilege THEN
+    DECLARE hint text; detail text; BEGIN
+        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT, detail = PG_EXCEPTION_DETAIL;
+        RAISE WARNING '% | % | %', SQLERRM, replace(detail, current_database(), 'x'), replace(hint, current_database(), 'x');
+    END;
+END $$;
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"schema": "regress_newcomers"}');
+-- a server that has not preloaded says what to write, whatever one may see
+SELECT cvm.preload_hint();
+SELECT cvm.drop_portfolio('shop');
+RESET ROLE;
+DROP SCHEMA regress_newcomers;
+REVOKE ALL ON orders FROM regress_newcomer;
+REVOKE ALL ON SCHEMA portfolio_test FROM regress_newcomer;
+DROP ROLE regress_newcomer;
+
 -- options: unknown keys and values outside their domains
 \set VERBOSITY terse
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"marign": 0.4}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '[]');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": -0.1}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": 0}');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": 0.0000009}');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": 0.0000009, "value_horizon": "1 year"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"annual_discount_rate": "10 %"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"horizon": "0 days"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"horizon": "-1 year"}');
@@ -52,6 +78,9 @@ SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'tota
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"period": "1 month"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"period": "0.5 seconds"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_unit": "1 month"}');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_unit": "36526 days"}');
+SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_unit": "0.5 seconds"}');
+SELECT cvm.check_options('{"time_unit": "36525 days", "annual_discount_rate": 0.000001}'), cvm.check_options('{"time_unit": "1 second"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_zone": "Europe/Atlantis"}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"time_zone": 1}');
 SELECT cvm.create_portfolio('shop', 'orders', 'customer_id', 'ordered_at', 'total', '{"families": ["bg/ndb"]}');
@@ -99,6 +128,19 @@ SELECT cvm.add_feed('shop', 'weather', 'orders', '{}');
 SELECT cvm.add_feed('shop', 'purchases', 'orders', '[]');
 SELECT cvm.drop_feed('shop', 'purchases');
 SELECT cvm.drop_feed('shop', 'reviews');
+-- temporary relations: the schema of a session's differs
+CREATE TEMP TABLE passing AS SELECT * FROM orders;
+CREATE VIEW over_passing AS SELECT * FROM passing;
+CREATE FUNCTION refusal(command text, OUT state text, OUT message text, OUT hint text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE command;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+    message := regexp_replace(message, 'pg_temp_\d+', 'pg_temp');
+END $$;
+SELECT * FROM refusal($$SELECT cvm.create_portfolio('passing', 'passing', 'customer_id', 'ordered_at', 'total')$$);
+SELECT * FROM refusal($$SELECT cvm.add_feed('shop', 'purchases', 'over_passing', '{"customer": "customer_id", "at": "ordered_at", "amount": "total"}')$$);
+DROP TABLE passing CASCADE;
 
 -- check: what is wrong with a feed, in one row each
 SELECT level, finding FROM cvm.check('shop') WHERE level <> 'warning' ORDER BY 1, 2;
@@ -113,11 +155,37 @@ INSERT INTO odd VALUES ('a', '2023-01-01', 1), ('b', '2023-01-01', 1), ('c', '20
 SELECT level, finding FROM cvm.check('odd');
 INSERT INTO odd VALUES ('a', '2023-02-01', 0), ('b', '2023-02-01', 0);
 SELECT level, finding FROM cvm.check('odd');
+-- c has money and no purchase, once more
+INSERT INTO odd VALUES ('c', '2023-03-01', -2), ('d', '2023-03-01', -2), ('e', '2023-03-01', 1);
+SELECT level, finding, hint FROM cvm.check('odd') WHERE finding ~ 'no purchase';
 ALTER TABLE odd RENAME a TO b;
 SELECT level, finding, hint FROM cvm.check('odd') LIMIT 1;
 DROP TABLE odd;
 SELECT level, finding, hint FROM cvm.check('odd') LIMIT 1;
 SELECT cvm.check('nobody');
+-- check: models, rules and jobs
+SELECT level, finding FROM cvm.check('shop') WHERE finding LIKE '%penalised%';
+UPDATE cvm.fitted_model SET rung = 'penalised' WHERE portfolio = 'shop' AND status = 'live' AND role = 'purchases';
+UPDATE cvm.fitted_model SET rung = 'simpler' WHERE portfolio = 'shop' AND status = 'live' AND role = 'spend';
+SELECT level, finding, hint FROM cvm.check('shop') WHERE finding LIKE 'the live %' \gx
+UPDATE cvm.fitted_model SET rung = 'full' WHERE portfolio = 'shop';
+BEGIN;
+UPDATE cvm_shop.segment_rule SET predicate = 'no_such_column > 1' WHERE position = 10;
+UPDATE cvm_shop.segment_rule SET predicate = '1' WHERE position = 20;
+UPDATE cvm_shop.segment_rule SET predicate = '(SELECT true)' WHERE position = 30;
+UPDATE cvm_shop.segment_rule SET predicate = 'count(*) > 1' WHERE position = 40;
+UPDATE cvm_shop.segment_rule SET predicate = 'orders > ' WHERE position = 50;
+UPDATE cvm_shop.segment_rule SET predicate = 'churn_risk > 0.5 AND orders > 2 AND repeat_periods > 0 AND mean_spend > 1 AND first_at < last_at AND lifetime_value > 1 AND rfm_cell < ''3-3'' '
+WHERE position = 60;
+SELECT level, finding, hint FROM cvm.check('shop') WHERE finding LIKE 'segment rule%' \gx
+ROLLBACK;
+SELECT cvm.schedule('shop', every => '1 day', starting => '2999-01-01 00:00+00') IS NOT NULL AS scheduled;
+SELECT finding FROM cvm.check('shop') WHERE finding LIKE '%job%';
+SELECT cvm.schedule('shop', every => '1 day', starting => '2999-01-01 00:00+00') IS NOT NULL AS scheduled FROM generate_series(1, 2);
+UPDATE cvm.job SET enabled = false WHERE job_id = (SELECT min(job_id) FROM cvm.job);
+UPDATE cvm.job SET home = 'elsewhere' WHERE job_id = (SELECT max(job_id) FROM cvm.job);
+SELECT level, regexp_replace(finding, '(job) [0-9]+$|(: )[0-9, ]+$', '\1\2 ...') AS finding, hint FROM cvm.check('shop') WHERE finding LIKE '%job%';
+SELECT count(*) AS unscheduled FROM (SELECT cvm.unschedule(job_id) FROM cvm.job) u;
 SELECT cvm.check(NULL);
 SELECT cvm.drop_portfolio('odd');
 
@@ -165,7 +233,9 @@ SELECT count(*) AS undescribed FROM cvm.data_dictionary WHERE description IS NUL
 SELECT count(*) > 50 AS columns FROM cvm.data_dictionary;
 CALL cvm.recompute('own');
 SELECT cvm.grant_read('own', 'regress_other');
-SELECT * FROM regress_out.segment_rule;
+SELECT count(*) AS rules FROM regress_out.segment_rule;
+UPDATE regress_out.segment_rule SET predicate = 'true';
+SELECT * FROM regress_out.published;
 DELETE FROM cvm.run;
 RESET ROLE;
 -- errors are for the owner

@@ -174,6 +174,13 @@ CALL cvm.recompute('shop', '2024-05-01 00:00+00');
 SELECT count(*) > 0 AS some, count(*) FILTER (WHERE c.orders < 5 OR v.expected_spend <= 20) AS wrong
 FROM cvm_shop.segment_member m JOIN cvm_shop.customer c USING (customer_id) JOIN cvm_shop.clv v USING (customer_id)
 WHERE m.segment = 'big spenders';
+-- in the words of customer_value
+UPDATE cvm_shop.segment_rule SET predicate = 'churn_risk > 0.3 AND orders >= 3 AND repeat_periods >= 2 AND mean_spend > 5 AND lifetime_value > 10
+    AND first_at < last_at AND rfm_cell ~ ''^[1-4]'' AND status IN (''ok'', ''fallback'')' WHERE position = 1;
+CALL cvm.recompute('shop', '2024-05-01 00:00+00');
+SELECT count(*) FILTER (WHERE is_right) > 0 AS some, count(*) FILTER (WHERE is_right <> (segment = 'big spenders')) AS wrong
+FROM (SELECT segment, coalesce(churn_risk > 0.3 AND orders >= 3 AND repeat_periods >= 2 AND mean_spend > 5 AND lifetime_value > 10
+             AND first_at < last_at AND rfm_cell ~ '^[1-4]' AND status IN ('ok', 'fallback'), false) AS is_right FROM cvm_shop.customer_value) v;
 
 -- a bad rule fails, names itself, and changes nothing
 UPDATE cvm_shop.segment_rule SET predicate = 'no_such_column > 1' WHERE position = 1;

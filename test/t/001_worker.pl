@@ -27,18 +27,27 @@ is(value_of($node, 'postgres', q{SELECT next_due = starting + interval '24 hours
 
 # ---------- notifications, one for each run ----------
 
-my ($out, $err) = ('', '');
-my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \my $in, '>', \$out, '2>', \$err,
-	IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-$in .= "LISTEN cvm;\n\\echo ready\n";
-$psql->pump until $out =~ /ready/;
-wait_for_run($node, 'postgres', $job, 'cvm.run_job runs it at once');
-$node->safe_psql('postgres', q{CALL cvm.recompute('shop')});
-$in .= "SELECT 'done';\n";
-$psql->pump until $out =~ /done/;
-$in .= "\\q\n";
-$psql->finish;
-my @notified = $out =~ /"cvm" with payload "(.*?)" received/g;
+# What a session that listens hears while something is done.
+sub heard
+{
+	my ($do) = @_;
+	my ($out, $err, $in) = ('', '', '');
+	my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$out, '2>', \$err,
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	$in .= "LISTEN cvm;\n\\echo ready\n";
+	$psql->pump until $out =~ /ready/;
+	$do->();
+	$in .= "SELECT 'done';\n";
+	$psql->pump until $out =~ /done/;
+	$in .= "\\q\n";
+	$psql->finish;
+	return $out =~ /"cvm" with payload "(.*?)" received/g;
+}
+
+my @notified = heard(sub {
+	wait_for_run($node, 'postgres', $job, 'cvm.run_job runs it at once');
+	$node->safe_psql('postgres', q{CALL cvm.recompute('shop')});
+});
 my $by_hand = last_run($node, 'postgres', 'run_id');
 is_deeply(\@notified,
 	[ map { qq({"portfolio" : "shop", "run_id" : $_, "status" : "succeeded"}) } $by_hand - 1, $by_hand ],
@@ -243,6 +252,23 @@ $node->safe_psql('postgres', "SET default_transaction_read_only = off; SELECT cv
 wait_for($node, 'postgres', "SELECT count(*) = 1 FROM cvm.job_runs WHERE run_id > $run AND status = 'succeeded'",
 	'a database that is read-only by default is written to');
 $node->safe_psql('postgres', 'SET default_transaction_read_only = off; ALTER DATABASE postgres RESET ALL');
+
+# ---------- failures and drift are heard of as well ----------
+
+set_feed($node, 'postgres', 0, 1);
+$node->safe_psql('postgres', "SELECT cvm.alter_job($job, max_retries => 0)");
+@notified = heard(sub { wait_for_run($node, 'postgres', $job, 'a job fails') });
+is_deeply(\@notified, [ sprintf q({"portfolio" : "shop", "run_id" : %s, "status" : "failed"}), last_run($node, 'postgres', 'run_id') ], 'a failure is notified');
+set_feed($node, 'postgres', 0, 0);
+$node->safe_psql('postgres', q{UPDATE orders SET total = total * 50});
+@notified = heard(sub { $node->safe_psql('postgres', q{CALL cvm.recompute('shop')}) });
+$run = last_run($node, 'postgres', 'run_id');
+my ($drift) = grep { /"drift"/ } @notified;
+is(value_of($node, 'postgres', "SELECT j ->> 'run_id', j ->> 'portfolio', (j ->> 'model_id')::bigint > 0 FROM (SELECT '$drift'::jsonb AS j) n"), "$run|shop|t", 'drift is notified, with its run');
+is(value_of($node, 'postgres', "SELECT ('$drift'::jsonb -> 'drift' ->> 'mean_spend')::float8 = psi AND exceeded FROM cvm.drift WHERE run_id = $run AND input = 'mean_spend'"), 't',
+	'and how large it is');
+is(scalar(grep { /"status" : "succeeded"/ } @notified), 1, 'beside the end of the run');
+$node->safe_psql('postgres', q{UPDATE orders SET total = total / 50});
 
 # ---------- an idle worker is in nobody's way ----------
 

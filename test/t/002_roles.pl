@@ -11,20 +11,20 @@ use Worker;
 
 my $node = new_server('roles');
 $node->safe_psql('postgres', <<~'SQL');
-	CREATE ROLE boss LOGIN SUPERUSER;
-	CREATE ROLE anna LOGIN;
-	CREATE ROLE team NOLOGIN;
-	CREATE ROLE member LOGIN IN ROLE team;
-	CREATE ROLE stranger LOGIN;
-	CREATE ROLE reader LOGIN;
-	CREATE ROLE monitor LOGIN IN ROLE pg_monitor;
+	CREATE ROLE cvm_test_boss LOGIN SUPERUSER;
+	CREATE ROLE cvm_test_anna LOGIN;
+	CREATE ROLE cvm_test_team NOLOGIN;
+	CREATE ROLE cvm_test_member LOGIN IN ROLE cvm_test_team;
+	CREATE ROLE cvm_test_stranger LOGIN;
+	CREATE ROLE cvm_test_reader LOGIN;
+	CREATE ROLE cvm_test_monitor LOGIN IN ROLE pg_monitor;
 	SQL
 
-# What psql says as another role: what it prints, or its first error.
+# What psql says as another role, named without its prefix: what it prints, or its first error.
 sub as
 {
 	my ($role, $sql) = @_;
-	my ($code, $out, $err) = $node->psql('postgres', $sql, extra_params => [ '-U', $role ]);
+	my ($code, $out, $err) = $node->psql('postgres', $sql, extra_params => [ '-U', "cvm_test_$role" ]);
 	return $code == 0 ? $out : ($err =~ /(ERROR: .*)/)[0];
 }
 
@@ -33,12 +33,12 @@ sub shop_of
 {
 	my ($role, $as) = @_;
 	$node->safe_psql('postgres', <<~SQL);
-		CREATE SCHEMA $role AUTHORIZATION $role;
-		GRANT CREATE ON DATABASE postgres TO $role;
+		CREATE SCHEMA $role AUTHORIZATION cvm_test_$role;
+		GRANT CREATE ON DATABASE postgres TO cvm_test_$role;
 		CREATE TABLE $role.orders AS SELECT * FROM public.orders;
-		ALTER TABLE $role.orders OWNER TO $role;
+		ALTER TABLE $role.orders OWNER TO cvm_test_$role;
 		SQL
-	return as($as, "SET ROLE $role; SELECT cvm.create_portfolio('$role', '$role.orders', customer => 'customer_id', at => 'ordered_at', amount => 'total')");
+	return as($as, "SET ROLE cvm_test_$role; SELECT cvm.create_portfolio('$role', '$role.orders', customer => 'customer_id', at => 'ordered_at', amount => 'total')");
 }
 
 sub success_of
@@ -54,22 +54,22 @@ is(shop_of('anna', 'anna'), 'cvm_anna', 'an ordinary role has a portfolio');
 my $annas = as('anna', q{SELECT cvm.schedule('anna')});
 like($annas, qr/^\d+$/, 'and schedules it');
 success_of('anna', 'its job runs');
-is(value_of($node, 'postgres', q{SELECT tableowner FROM pg_tables WHERE schemaname = 'cvm_anna' LIMIT 1}), 'anna', 'what it publishes is its own');
+is(value_of($node, 'postgres', q{SELECT tableowner FROM pg_tables WHERE schemaname = 'cvm_anna' LIMIT 1}), 'cvm_test_anna', 'what it publishes is its own');
 is(as('anna', 'SELECT count(*) FROM cvm.jobs'), '1', 'it sees its job');
 
 # ---------- an owner that can not log in ----------
 
 is(shop_of('team', 'member'), 'cvm_team', 'a role without LOGIN has a portfolio');
-is(as('member', q{SET ROLE team; SELECT cvm.schedule('team')}), 'ERROR:  role "team" may not log in, so no job can run as it',
+is(as('member', q{SET ROLE cvm_test_team; SELECT cvm.schedule('team')}), 'ERROR:  role "cvm_test_team" may not log in, so no job can run as it',
 	'it can not run a job');
-my (undef, undef, $hint) = $node->psql('postgres', q{SET ROLE team; SELECT cvm.schedule('team')}, extra_params => [ '-U', 'member' ]);
-like($hint, qr/HINT:  Name a login role that is a member of "team" with run_as/, 'the hint names run_as');
-like(as('member', q{SET ROLE team; SELECT cvm.schedule('team', run_as => 'member')}), qr/no member|permission denied to run a job as "member"/,
+my (undef, undef, $hint) = $node->psql('postgres', q{SET ROLE cvm_test_team; SELECT cvm.schedule('team')}, extra_params => [ '-U', 'cvm_test_member' ]);
+like($hint, qr/HINT:  Name a login role that is a member of "cvm_test_team" with run_as/, 'the hint names run_as');
+like(as('member', q{SET ROLE cvm_test_team; SELECT cvm.schedule('team', run_as => 'cvm_test_member')}), qr/no member|permission denied to run a job as "cvm_test_member"/,
 	'nor give it to a role that it is no member of');
-my $teams = as('member', q{SELECT cvm.schedule('team', run_as => 'member')});
+my $teams = as('member', q{SELECT cvm.schedule('team', run_as => 'cvm_test_member')});
 like($teams, qr/^\d+$/, 'a member that logs in schedules it');
 success_of('team', 'that job runs');
-is(value_of($node, 'postgres', q{SELECT tableowner FROM pg_tables WHERE schemaname = 'cvm_team' LIMIT 1}), 'team', 'what it publishes is the owner\'s');
+is(value_of($node, 'postgres', q{SELECT tableowner FROM pg_tables WHERE schemaname = 'cvm_team' LIMIT 1}), 'cvm_test_team', 'what it publishes is the owner\'s');
 
 # ---------- refused, by the functions and by a direct write ----------
 
@@ -80,9 +80,14 @@ is(as('stranger', "SELECT cvm.cancel_job($annas)"), "ERROR:  job $annas does not
 is(as('stranger', "SELECT cvm.unschedule($annas)"), "ERROR:  job $annas does not exist", 'or remove them');
 like(as('stranger', q{INSERT INTO cvm.job (portfolio, every, starting, time_zone) VALUES ('anna', '1 day', now(), 'UTC')}),
 	qr/ERROR:  .*(row-level security|may not recompute)/, 'a direct write is refused as well');
-like(as('anna', "UPDATE cvm.job SET run_as = 'boss'"), qr/permission denied to run a job as "boss"/, 'nobody runs a job as a superuser by a direct write');
-like(as('anna', q{SELECT cvm.schedule('anna', run_as => 'stranger')}), qr/permission denied to run a job as "stranger"/, 'or as anybody else');
-is(as('boss', q{SELECT cvm.schedule('anna', run_as => 'stranger')}), 'ERROR:  role "stranger" may not recompute portfolio "anna"',
+like(as('anna', "UPDATE cvm.job SET run_as = 'cvm_test_boss'"), qr/permission denied to run a job as "cvm_test_boss"/, 'nobody runs a job as a superuser by a direct write');
+like(as('anna', q{SELECT cvm.schedule('anna', run_as => 'cvm_test_stranger')}), qr/permission denied to run a job as "cvm_test_stranger"/, 'or as anybody else');
+is(as('boss', q{SELECT cvm.schedule('anna', run_as => 'cvm_test_boss')}), 'ERROR:  a job of portfolio "anna" may not run as the superuser "cvm_test_boss"',
+	'a superuser can not lend itself to an owner');
+my $bosss = as('boss', q{SELECT cvm.schedule('anna', starting => now() + interval '1 year')});
+is(value_of($node, 'postgres', "SELECT run_as FROM cvm.jobs WHERE job_id = $bosss"), 'cvm_test_anna', 'and schedules for the owner');
+as('boss', "SELECT cvm.unschedule($bosss)");
+is(as('boss', q{SELECT cvm.schedule('anna', run_as => 'cvm_test_stranger')}), 'ERROR:  role "cvm_test_stranger" may not recompute portfolio "anna"',
 	'a superuser can not name a role that may not recompute it either');
 for my $bad (
 	[ q{every => '0'}, '23514' ], [ q{every => '-1 day'}, '23514' ], [ q{every => '1 month -1 day'}, '23514' ],
@@ -94,6 +99,14 @@ for my $bad (
 	my (undef, undef, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT cvm.schedule('anna', $argument)");
 	like($err, qr/ERROR:  $sqlstate:/, "$argument is refused");
 }
+for my $bad ([ '0 s', '00:00:00' ], [ '-1 day', '-1 days' ], [ '1 month -1 day', '1 mon -1 days' ], [ '1000 years', '1000 years' ])
+{
+	my (undef, undef, $err) = $node->psql('postgres', "SELECT cvm.schedule('anna', every => '$bad->[0]')");
+	like($err, qr/ERROR:  "every" of a job can not be $bad->[1]\nDETAIL:  It must be from 1 second to 100 years, no part of it negative.\nHINT:  Such as every => '1 day'/,
+		"every => '$bad->[0]' is refused in words");
+}
+my (undef, undef, $call) = $node->psql('postgres', q{SELECT cvm.recompute('anna')});
+like($call, qr/HINT:  To call a procedure, use CALL/, 'SELECT cvm.recompute is told to be a CALL');
 is(as('anna', "SELECT cvm.alter_job(NULL, every => '1 day')"), 'ERROR:  job_id must not be null', 'a null job is refused');
 
 # ---------- readers and monitors see every status, and no error text ----------
@@ -102,7 +115,7 @@ $node->safe_psql('postgres', q{UPDATE anna.orders SET customer_id = NULL WHERE c
 as('anna', "SELECT cvm.alter_job($annas, max_retries => 0)");
 wait_for_run($node, 'postgres', $annas, 'a job over bad rows ends');
 is(as('anna', q{SELECT count(*) FROM cvm.job_runs WHERE status = 'failed' AND message IS NOT NULL}), '1', 'the owner sees the error');
-as('anna', q{SELECT cvm.grant_read('anna', 'reader')});
+as('anna', q{SELECT cvm.grant_read('anna', 'cvm_test_reader')});
 is(as('reader', q{SELECT count(*) FROM cvm.job_runs WHERE status = 'failed' AND message IS NULL}), '1', 'a reader sees the status alone');
 is(as('monitor', q{SELECT count(*) FROM cvm.job_runs WHERE status = 'failed' AND message IS NULL}), '1', 'pg_monitor too');
 is(as('monitor', 'SELECT count(*) FROM cvm.jobs'), '2', 'and all jobs');
@@ -120,14 +133,16 @@ sub failure_of_team
 	$node->safe_psql('postgres', $back);
 }
 $node->safe_psql('postgres', "SELECT cvm.alter_job($teams, max_retries => 0)");
-failure_of_team('REVOKE team FROM member', 'GRANT team TO member',
-	q{failed|42501|role "member", which the job runs as, is no member of the portfolio's owner "team"}, 'run_as is no member any more');
-failure_of_team('ALTER ROLE member NOLOGIN', 'ALTER ROLE member LOGIN',
-	q{failed|28000|role "member", which the job runs as, may not log in}, 'run_as may not log in any more');
+failure_of_team('REVOKE cvm_test_team FROM cvm_test_member', 'GRANT cvm_test_team TO cvm_test_member',
+	q{failed|42501|role "cvm_test_member", which the job runs as, is no member of the portfolio's owner "cvm_test_team"}, 'run_as is no member any more');
+failure_of_team('ALTER ROLE cvm_test_member NOLOGIN', 'ALTER ROLE cvm_test_member LOGIN',
+	q{failed|28000|role "cvm_test_member", which the job runs as, may not log in}, 'run_as may not log in any more');
 failure_of_team('REVOKE CONNECT ON DATABASE postgres FROM PUBLIC', 'GRANT CONNECT ON DATABASE postgres TO PUBLIC',
-	q{failed|42501|role "member", which the job runs as, has no CONNECT privilege on the database}, 'run_as may not connect any more');
-failure_of_team('ALTER ROLE member RENAME TO renamed', 'ALTER ROLE renamed RENAME TO member',
-	q{failed|42704|role "member", which the job runs as, does not exist}, 'run_as is gone');
+	q{failed|42501|role "cvm_test_member", which the job runs as, has no CONNECT privilege on the database}, 'run_as may not connect any more');
+failure_of_team('ALTER ROLE cvm_test_member RENAME TO cvm_test_renamed', 'ALTER ROLE cvm_test_renamed RENAME TO cvm_test_member',
+	q{failed|42704|role "cvm_test_member", which the job runs as, does not exist}, 'run_as is gone');
+failure_of_team('ALTER ROLE cvm_test_member SUPERUSER', 'ALTER ROLE cvm_test_member NOSUPERUSER',
+	q{failed|42501|role "cvm_test_member", which the job runs as, is a superuser, the portfolio's owner is none}, 'run_as has become a superuser');
 wait_for_run($node, 'postgres', $teams, 'with everything back');
 is(value_of($node, 'postgres', "SELECT status FROM cvm.job_runs WHERE job_id = $teams ORDER BY run_id DESC LIMIT 1"), 'succeeded', 'it runs again');
 
@@ -142,6 +157,32 @@ is(value_of($node, 'postgres', "SELECT status FROM cvm.job_runs WHERE job_id = $
 is(value_of($node, 'postgres', "SELECT status, sqlstate, message FROM cvm.job_runs WHERE job_id = $annas ORDER BY run_id DESC LIMIT 1"),
 	'failed|22023|time zone "Mars/Olympus" not recognized', 'the one says why it failed');
 is(value_of($node, 'postgres', "SELECT next_due FROM cvm.job WHERE job_id = $annas"), 'infinity', 'and is not started any more');
+
+# ---------- a row that nothing can be done with ----------
+
+# Beside such a row of one portfolio the jobs of others run: when it is due, when its run is to be accounted for, when a run is found dead.
+sub spoilt
+{
+	my ($trigger, $row, $left_out, $what) = @_;
+	my $offset = -s $node->logfile;
+	$node->safe_psql('postgres', "BEGIN; $row; CREATE TRIGGER spoil BEFORE $trigger EXECUTE FUNCTION spoil(); COMMIT");
+	wait_for_run($node, 'postgres', $teams, "$what: another job ends");
+	is(value_of($node, 'postgres', "SELECT status FROM cvm.job_runs WHERE job_id = $teams ORDER BY run_id DESC LIMIT 1"), 'succeeded', "$what: and succeeds");
+	like(slurp_file($node->logfile, $offset), qr/LOG:  cvm leaves out $left_out: spoilt/, "$what: the log says what is left out");
+	my ($table) = $trigger =~ / ON (\S+)/;
+	$node->safe_psql('postgres', "DROP TRIGGER spoil ON $table");
+}
+$node->safe_psql('postgres', <<~SQL);
+	UPDATE cvm.job SET time_zone = 'UTC' WHERE job_id = $annas;
+	CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE EXCEPTION 'spoilt'; END \$\$;
+	SQL
+spoilt("INSERT ON cvm.run FOR EACH ROW WHEN (NEW.job_id = $annas)", "UPDATE cvm.job SET next_due = now() - interval '1 day' WHERE job_id = $annas", "job $annas", 'a claim');
+spoilt("UPDATE ON cvm.job FOR EACH ROW WHEN (OLD.job_id = $annas)", "UPDATE cvm.job SET next_due = 'infinity', open_run_id = 123456789 WHERE job_id = $annas",
+	"job $annas", 'an open run');
+spoilt(q{UPDATE ON cvm.run FOR EACH ROW WHEN (OLD.portfolio = 'anna')}, q{INSERT INTO cvm.run (portfolio) VALUES ('anna')}, 'run \d+', 'a dead run');
+my $dead = value_of($node, 'postgres', q{SELECT max(run_id) FROM cvm.run WHERE portfolio = 'anna'});
+wait_for_run($node, 'postgres', $teams, 'and when the rows are sound again');
+wait_for($node, 'postgres', "SELECT (SELECT status FROM cvm.run WHERE run_id = $dead) = 'crashed' AND open_run_id IS NULL FROM cvm.job WHERE job_id = $annas", 'they are accounted for');
 
 # ---------- databases ----------
 

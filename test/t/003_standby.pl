@@ -31,12 +31,13 @@ my $second = value_of($primary, 'restored', q{SELECT cvm.schedule('shop', starti
 is($second, $job + 1, 'those of jobs too');
 
 # a failing restore would leave a dump that nobody can use: the role of a job need not exist
-$primary->safe_psql('postgres', "CREATE ROLE gone LOGIN SUPERUSER; SELECT cvm.alter_job($job, run_as => 'gone')");
+$primary->safe_psql('postgres', "CREATE ROLE cvm_test_gone LOGIN SUPERUSER; SELECT cvm.alter_job($job, run_as => 'cvm_test_gone')");
 $primary->command_ok([ 'pg_dump', '-Fc', '-f', $dump, $primary->connstr('postgres') ], 'a job runs as a role');
-$primary->safe_psql('postgres', "SELECT cvm.alter_job($job, run_as => current_user::regrole); DROP ROLE gone; CREATE DATABASE elsewhere");
+$primary->safe_psql('postgres', "SELECT cvm.alter_job($job, run_as => current_user::regrole); DROP ROLE cvm_test_gone; CREATE DATABASE elsewhere");
 $primary->command_ok([ 'pg_restore', '-d', $primary->connstr('elsewhere'), $dump ], 'that does not exist where it is restored');
-my (undef, undef, $error) = $primary->psql('elsewhere', 'SELECT cvm.resume_jobs()');
-like($error, qr/role "gone" does not exist/, 'it can not be resumed');
+my (undef, $resumed, $warning) = $primary->psql('elsewhere', 'SELECT cvm.resume_jobs()');
+is($resumed, '0', 'it can not be resumed');
+like($warning, qr/WARNING:  job $job stays paused\nDETAIL:  role "cvm_test_gone" does not exist/, 'a warning says why');
 $primary->safe_psql('elsewhere', "SELECT cvm.alter_job($job, run_as => current_user::regrole)");
 is(value_of($primary, 'elsewhere', 'SELECT cvm.resume_jobs()'), '1', 'before it has another role');
 
@@ -68,14 +69,22 @@ wait_for($standby, 'postgres', q{SELECT count(*) = 2 FROM cvm.job_runs WHERE sta
 $standby->append_conf('postgresql.conf', q{shared_preload_libraries = ''});
 $standby->restart;
 is($standby->safe_psql('postgres', 'SELECT cvm.is_preloaded()'), 'f', 'without preload');
-my (undef, $id, $warning) = $standby->psql('postgres', q{SELECT cvm.schedule('shop', every => '1 hour')});
+(undef, my $id, $warning) = $standby->psql('postgres', q{SELECT cvm.schedule('shop', every => '1 hour')});
 like($id, qr/^\d+$/, 'a job can be scheduled');
 like($warning, qr/WARNING:  no background worker starts this job: the server has not preloaded cvm\nHINT:  Put shared_preload_libraries = 'cvm' into postgresql.conf/,
 	'with a warning that says what to do');
+like(value_of($standby, 'postgres', q{SELECT finding, hint FROM cvm.check('shop') WHERE finding LIKE 'no background worker%'}),
+	qr/has not preloaded cvm\|Put shared_preload_libraries = 'cvm'/, 'cvm.check says so too');
+my ($code, undef, $told) = $standby->psql('postgres', q{BEGIN; CREATE ROLE ordinary LOGIN; CREATE SCHEMA hers AUTHORIZATION ordinary;
+	GRANT SELECT ON orders TO ordinary; SET ROLE ordinary;
+	SELECT cvm.create_portfolio('hers', 'orders', 'customer_id', 'ordered_at', 'total', '{"schema": "hers"}');
+	SELECT cvm.schedule('hers'); SELECT * FROM cvm.check('hers'); ROLLBACK});
+is($code, 0, 'a role that may not see the setting can schedule and check');
+like($told, qr/HINT:  Put shared_preload_libraries = 'cvm'/, 'and is told the same');
 $standby->safe_psql('postgres', q{CALL cvm.recompute('shop')});
 is(last_run($standby, 'postgres', 'job_id IS NULL, status'), 't|succeeded', 'a recompute by hand works');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM cvm.progress'), '0', 'progress is empty');
-my ($code, undef, $fatal) = $standby->psql('postgres', 'SELECT cvm.cancel_job(' . $id . ')');
+($code) = $standby->psql('postgres', 'SELECT cvm.cancel_job(' . $id . ')');
 is($code, 0, 'cancel_job finds nothing');
 $standby->append_conf('postgresql.conf', q{shared_preload_libraries = 'cvm'});
 $standby->restart;
