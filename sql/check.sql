@@ -50,17 +50,20 @@ BEGIN
     END IF;
     EXECUTE format('SELECT count(*) AS customers, count(*) FILTER (WHERE cvm.repeat_periods(h) > 0) AS repeaters,
                            count(*) FILTER (WHERE cvm.first_at(h) IS NULL) AS money_only,
-                           count(*) FILTER (WHERE cvm.repeat_periods(h) > 0 AND cvm.mean_spend(h) > 0) AS spenders
+                           count(*) FILTER (WHERE cvm.repeat_periods(h) > 0 AND cvm.mean_spend(h) > 0) AS spenders,
+                           coalesce(sum(cvm.total_spend(h)) FILTER (WHERE cvm.first_at(h) IS NOT NULL) > 0, false) AS has_money
                     FROM (SELECT cvm.purchase_history(f.%2$I, f.%3$I, $1, $2) AS h FROM %4$s AS f
                           WHERE f.%2$I <= now() GROUP BY f.%1$I) s',
                    columns ->> 'customer', columns ->> 'at', columns ->> 'amount', relation) INTO c USING plan.period, plan.time_zone;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     RETURN QUERY
     SELECT f.level, f.finding, f.hint FROM (VALUES
-        (1, c.repeaters = 0, 'error', 'no customer has bought in more than one period',
-         'A purchase model learns from repeat purchases: check the mapped customer column and the option "period".'),
-        (2, c.repeaters > 0 AND c.spenders = 0, 'error', 'no repeat buyer has a positive mean spend',
+        (1, c.repeaters = 0, 'warning', 'no customer has bought in more than one period',
+         'All are listed with the status insufficient_history. If that is wrong, check the mapped customer column and the option "period".'),
+        (2, c.spenders = 0 AND NOT c.has_money, 'error', 'the purchases have no positive mean spend',
          'Check the column mapped as amount: refunds are negative, purchases positive.'),
+        (2, c.repeaters > 0 AND c.spenders = 0 AND c.has_money, 'warning', 'no repeat buyer has a positive mean spend',
+         'They are valued at the mean of all purchases. Check the column mapped as amount: refunds are negative, purchases positive.'),
         (3, c.repeaters BETWEEN 1 AND 49, 'warning', cvm.counted(c.repeaters, 'only %s customer has bought in more than one period', 'only %s customers have bought in more than one period'),
          'Expect wide uncertainty below some hundred.'),
         (4, c.spenders > 0 AND c.spenders < c.repeaters, 'warning',

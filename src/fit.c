@@ -503,5 +503,5 @@ cvm_fit_final(PG_FUNCTION_ARGS)
 		refuse_status(status, state->family, table);
 	cvm_fit_or_error(state->family, table, &env, &result);
 	cvm_table_free(table);
-	PG_RETURN_POINTER(cvm_model_from_fit(state->family, &result, state->unit_seconds));
+	PG_RETURN_POINTER(cvm_model_from_fit(&result, state->unit_seconds));
 }

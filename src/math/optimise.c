@@ -197,6 +197,16 @@ evaluate(cvm_objective objective, void *context, int n, cvm_maximum *point)
 }
 
 static double
+largest(int n, const double *at)
+{
+	double		size = 0;
+
+	for (int i = 0; i < n; i++)
+		size = fmax(size, fabs(at[i]));
+	return size;
+}
+
+static double
 distance(int n, const double *from, const double *to)
 {
 	double		largest = 0;
@@ -223,7 +233,7 @@ agreement(double promise, double gain, double value)
 
 int
 cvm_maximise(cvm_objective objective, void *context, int n, const double *start,
-			 double range, int max_iterations, cvm_maximum *result)
+			 double limit, int max_iterations, cvm_maximum *result)
 {
 	cvm_maximum trial;
 	double		radius = FIRST_RADIUS;
@@ -236,7 +246,7 @@ cvm_maximise(cvm_objective objective, void *context, int n, const double *start,
 	if (code != 0 || isinf(result->value))
 		return code;
 	while (result->iterations < max_iterations && radius > SMALLEST_RADIUS
-		   && distance(n, start, result->at) < range)
+		   && largest(n, result->at) < limit)
 	{
 		model		m;
 		double		promise,

@@ -39,11 +39,11 @@ typedef struct cvm_maximum
 } cvm_maximum;
 
 /*
- * From `start` upwards.  The search stops where some |variable - start| exceeds
- * `range`: what runs that far has no maximum inside.
+ * From `start` upwards.  The search stops where some |variable| exceeds `limit`:
+ * what runs that far has no maximum inside.
  */
 extern int cvm_maximise(cvm_objective objective, void *context, int n,
-						const double *start, double range, int max_iterations,
+						const double *start, double limit, int max_iterations,
 						cvm_maximum *result);
 
 /*

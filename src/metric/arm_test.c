@@ -49,7 +49,7 @@ check_finite(const char *name, double value)
 }
 
 double
-cvm_finite_argument(FunctionCallInfo fcinfo, int n, const char *name)
+cvm_finite_measure(FunctionCallInfo fcinfo, int n, const char *name)
 {
 	return check_finite(name, PG_GETARG_FLOAT8(n));
 }
@@ -157,8 +157,8 @@ cvm_return_means(FunctionCallInfo fcinfo, const cvm_arm *treated, const cvm_arm 
 static cvm_arm
 arm_argument(FunctionCallInfo fcinfo, int n, const char *count, const char *mean, const char *sd)
 {
-	cvm_arm		arm = {count_argument(fcinfo, n, count), cvm_finite_argument(fcinfo, n + 1, mean), NAN};
-	double		deviation = cvm_finite_argument(fcinfo, n + 2, sd);
+	cvm_arm		arm = {count_argument(fcinfo, n, count), cvm_finite_measure(fcinfo, n + 1, mean), NAN};
+	double		deviation = cvm_finite_measure(fcinfo, n + 2, sd);
 
 	if (deviation < 0)
 		ereport(ERROR,
@@ -268,7 +268,7 @@ PG_FUNCTION_INFO_V1(cvm_sequential_test);
 Datum
 cvm_sequential_test(PG_FUNCTION_ARGS)
 {
-	double		difference = cvm_finite_argument(fcinfo, 0, "difference");
+	double		difference = cvm_finite_measure(fcinfo, 0, "difference");
 	double		error = cvm_open_argument(fcinfo, 1, "standard_error", 0, INFINITY);
 	double		scale = cvm_open_argument(fcinfo, 2, "expected_effect", 0, INFINITY);
 	double		margin = cvm_always_valid_margin(error, scale, cvm_confidence_argument(fcinfo, 3));

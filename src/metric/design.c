@@ -9,7 +9,7 @@
 static double
 effect_argument(FunctionCallInfo fcinfo, int n)
 {
-	double		effect = cvm_finite_argument(fcinfo, n, "effect");
+	double		effect = cvm_finite_measure(fcinfo, n, "effect");
 
 	if (effect == 0)
 		ereport(ERROR,
@@ -80,7 +80,7 @@ cvm_power_means_sql(PG_FUNCTION_ARGS)
 {
 	cvm_design	design = design_argument(fcinfo, 3, false);
 
-	return return_number(fcinfo, cvm_power_means(cvm_open_argument(fcinfo, 0, "customers", 0, INFINITY), cvm_finite_argument(fcinfo, 1, "effect"),
+	return return_number(fcinfo, cvm_power_means(cvm_open_argument(fcinfo, 0, "customers", 0, INFINITY), cvm_finite_measure(fcinfo, 1, "effect"),
 												 cvm_open_argument(fcinfo, 2, "sd", 0, INFINITY), &design));
 }
 

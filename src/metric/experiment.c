@@ -122,7 +122,7 @@ cvm_experiment_accum_outcome(PG_FUNCTION_ARGS)
 	if (row_has_null(fcinfo))
 		return unchanged_state(fcinfo);
 	array = state_argument(fcinfo, 3, 0);
-	cvm_moments_add(arm_of_row(fcinfo, array), cvm_finite_argument(fcinfo, 2, "outcome"));
+	cvm_moments_add(arm_of_row(fcinfo, array), cvm_finite_measure(fcinfo, 2, "outcome"));
 	PG_RETURN_ARRAYTYPE_P(array);
 }
 
@@ -150,7 +150,7 @@ cvm_experiment_accum_pair(PG_FUNCTION_ARGS)
 	if (row_has_null(fcinfo))
 		return unchanged_state(fcinfo);
 	array = state_argument(fcinfo, 4, 0);
-	cvm_moments_add_pair(arm_of_row(fcinfo, array), cvm_finite_argument(fcinfo, 2, "outcome"), cvm_finite_argument(fcinfo, 3, "covariate"));
+	cvm_moments_add_pair(arm_of_row(fcinfo, array), cvm_finite_measure(fcinfo, 2, "outcome"), cvm_finite_measure(fcinfo, 3, "covariate"));
 	PG_RETURN_ARRAYTYPE_P(array);
 }
 
@@ -194,7 +194,7 @@ cvm_experiment_accum_change(PG_FUNCTION_ARGS)
 				 errmsg("a change needs at least one period before")));
 	level_and_slope(before, periods, &level, &slope);
 	array = state_argument(fcinfo, 4, periods);
-	cvm_moments_add_pair(arm_of_row(fcinfo, array), cvm_finite_argument(fcinfo, 3, "outcome") - level, slope);
+	cvm_moments_add_pair(arm_of_row(fcinfo, array), cvm_finite_measure(fcinfo, 3, "outcome") - level, slope);
 	PG_RETURN_ARRAYTYPE_P(array);
 }
 

@@ -12,7 +12,7 @@
 /* The n-th argument; 22023 unless it is between low and high, finite, not null. */
 extern double cvm_open_argument(FunctionCallInfo fcinfo, int n, const char *name, double low, double high);
 extern double cvm_confidence_argument(FunctionCallInfo fcinfo, int n);
-extern double cvm_finite_argument(FunctionCallInfo fcinfo, int n, const char *name);
+extern double cvm_finite_measure(FunctionCallInfo fcinfo, int n, const char *name);
 extern const double *cvm_numbers_argument(FunctionCallInfo fcinfo, int n, const char *name, int *length);
 
 /* How SQL spells a reason; NULL for CVM_GIVEN. */

@@ -486,6 +486,7 @@ const cvm_family cvm_bdw = {
 	.params = {"gamma", "delta", "c"},
 	.time_power = {0, 0, 0},
 	.money_power = {0, 0, 0},
+	.simpler = {0, 0, 1},
 	.alive_ignores_span = true,
 	.citation = "Fader, Hardie, Liu, Davin & Steenburgh 2018, Journal of Interactive Marketing 43",
 	.check_row = cvm_contract_check_row,

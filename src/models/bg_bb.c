@@ -470,6 +470,7 @@ const cvm_family cvm_bg_bb = {
 	.kind = CVM_PURCHASES,
 	.n_params = CVM_BB_PARAMS,
 	.params = {"alpha", "beta", "gamma", "delta"},
+	.simpler = {1, 0, 1, 0},
 	.alive_ignores_span = true,
 	.whole_times = true,
 	.citation = "Fader, Hardie & Shang 2010, Marketing Science 29(6)",

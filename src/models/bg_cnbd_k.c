@@ -88,6 +88,7 @@ const cvm_family cvm_bg_cnbd_k = {
 	.n_params = CVM_REGULAR_PARAMS,
 	.params = {"k", "r", "alpha", "a", "b"},
 	.time_power = {0, 0, 1, 0, 0},
+	.simpler = {1, 1, 0, 1, 0},
 	.searched = CVM_MAX_STAGES,
 	.needs_log_intervals = true,
 	.citation = "Platzer 2008, Stochastic models of noncontractual consumer relationships; "

@@ -112,6 +112,7 @@ const cvm_family cvm_bg_nbd = {
 	.params = {"r", "alpha", "a", "b"},
 	.time_power = {0, 1, 0, 0},
 	.money_power = {0, 0, 0, 0},
+	.simpler = {1, 0, 1, 0},
 	.alive_ignores_span = true,
 	.citation = "Fader, Hardie & Lee 2005, Marketing Science 24(2)",
 	.check_row = cvm_check_purchases,

@@ -43,6 +43,13 @@ extern int	cvm_coin_simulate_future(const cvm_coin *c, cvm_rng *rng,
 									 double horizon, double *times, int max);
 extern void cvm_coin_simulate_life(const cvm_coin *c, cvm_rng *rng, double *rate, double *lifetime);
 
+/* the same of one whose p (of leaving at a purchase) is known; a and b are not looked at */
+extern double cvm_coin_discounted_given(const cvm_coin *c, double p, double rate, double horizon);
+
+/* ... and whose rate is: purchase times from now on, and a history from the first purchase */
+extern int	cvm_coin_buy(double lambda, double p, cvm_rng *rng, double horizon, double *times, int max);
+extern void cvm_coin_live(double lambda, double p, int first_coin, cvm_rng *rng, cvm_row *row);
+
 /* A new customer (c: the parameters themselves) observed over row->age. */
 extern void cvm_coin_simulate(const cvm_coin *c, int first_coin, cvm_rng *rng, cvm_row *row);
 

@@ -151,6 +151,16 @@ cvm_coin_discounted(const cvm_coin *c, double rate, double horizon)
 	return cvm_beta_mean(discounted_given_p, &o, c->a, c->b, finest / fmax(c->r, 1));
 }
 
+double
+cvm_coin_discounted_given(const cvm_coin *c, double p, double rate, double horizon)
+{
+	outlook		o = {.c = *c, .rate = rate, .horizon = horizon, .z_less_p = rate * c->alpha};
+
+	if (horizon <= 0)
+		return 0;
+	return o.z_less_p > 0 ? discounted_given_p(p, &o) : purchases_given_p(p, &o);
+}
+
 /*
  * P(X(t) = n) = s_n P(N = n) + (s_(n-1) - s_n) P(N >= n), N the NBD count of one
  * who never leaves, s_n = (b)_n / (a + b)_n (section 1.1).
@@ -184,10 +194,8 @@ cvm_coin_next_purchase(const cvm_coin *c, double q)
 
 /* Purchase times of one who is alive at 0, until he leaves, the horizon, or max. */
 int
-cvm_coin_simulate_future(const cvm_coin *c, cvm_rng *rng, double horizon, double *times, int max)
+cvm_coin_buy(double lambda, double p, cvm_rng *rng, double horizon, double *times, int max)
 {
-	double		lambda = exp(cvm_rng_log_gamma(rng, c->r)) / c->alpha;
-	double		p = cvm_rng_beta(rng, c->a, c->b);
 	double		t = 0;
 	int			n = 0;
 
@@ -201,6 +209,15 @@ cvm_coin_simulate_future(const cvm_coin *c, cvm_rng *rng, double horizon, double
 			break;
 	}
 	return n;
+}
+
+int
+cvm_coin_simulate_future(const cvm_coin *c, cvm_rng *rng, double horizon, double *times, int max)
+{
+	double		lambda = exp(cvm_rng_log_gamma(rng, c->r)) / c->alpha;
+	double		p = cvm_rng_beta(rng, c->a, c->b);
+
+	return cvm_coin_buy(lambda, p, rng, horizon, times, max);
 }
 
 /*
@@ -218,11 +235,8 @@ cvm_coin_simulate_life(const cvm_coin *c, cvm_rng *rng, double *rate, double *li
 }
 
 void
-cvm_coin_simulate(const cvm_coin *c, int first_coin, cvm_rng *rng, cvm_row *row)
+cvm_coin_live(double lambda, double p, int first_coin, cvm_rng *rng, cvm_row *row)
 {
-	double		lambda = exp(cvm_rng_log_gamma(rng, c->r)) / c->alpha;
-	double		p = cvm_rng_beta(rng, c->a, c->b);
-
 	row->x = 0;
 	row->t_x = 0;
 	row->log_intervals = 0;
@@ -240,4 +254,13 @@ cvm_coin_simulate(const cvm_coin *c, int first_coin, cvm_rng *rng, cvm_row *row)
 		if (cvm_rng_uniform(rng) < p)
 			break;
 	}
+}
+
+void
+cvm_coin_simulate(const cvm_coin *c, int first_coin, cvm_rng *rng, cvm_row *row)
+{
+	double		lambda = exp(cvm_rng_log_gamma(rng, c->r)) / c->alpha;
+	double		p = cvm_rng_beta(rng, c->a, c->b);
+
+	cvm_coin_live(lambda, p, first_coin, rng, row);
 }

@@ -184,9 +184,10 @@ add_counts(const double *theta, double x, int first_coin, double n, double *grad
  * -r ln(1 + age / alpha) - x ln(alpha + age), once per distinct age; fills the
  * logarithms and inverses that the rows look up.
  */
-static double
-add_ages(const cvm_cells *cells, const double *theta, double *grad, double *hess)
+static cvm_status
+add_ages(const cvm_table *table, const double *theta, double *total, double *grad, double *hess)
 {
+	const cvm_cells *cells = cvm_table_cells(table);
 	double		r = theta[R];
 	double		alpha = theta[ALPHA];
 	double		log_alpha = log(alpha);
@@ -200,6 +201,8 @@ add_ages(const cvm_cells *cells, const double *theta, double *grad, double *hess
 		double		rest = cells->age[k] / sum;	/* 1 - alpha / sum */
 		double		l = log1p(cells->age[k] / alpha);
 
+		if (k % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
+			return CVM_CANCELLED;
 		cells->age_shifted[k] = (cvm_shifted) {log_alpha + l, 1 / sum};
 		value -= events * l + cells->age_purchases[k] * log_alpha;
 		grad[R] -= r * n * l;
@@ -213,8 +216,11 @@ add_ages(const cvm_cells *cells, const double *theta, double *grad, double *hess
 		double		l = log1p(cells->span[k] / alpha);
 
 		cells->span_shifted[k] = (cvm_shifted) {log_alpha + l, 1 / (alpha + cells->span[k])};
+		if (k % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
+			return CVM_CANCELLED;
 	}
-	return value;
+	*total = value;
+	return CVM_OK;
 }
 
 cvm_status
@@ -224,13 +230,15 @@ cvm_coin_table_loglik(const cvm_table *table, const double *theta, int first_coi
 	const cvm_cells *cells = cvm_table_cells(table);
 	double		g[N_PARAMS] = {0};
 	double		h[N_PARAMS * N_PARAMS] = {0};
-	double		value = add_ages(cells, theta, g, h);
+	double		value;
+	cvm_status	status = add_ages(table, theta, &value, g, h);
 
+	if (status != CVM_OK)
+		return status;
 	for (size_t i = 0; i < cells->groups; i++)
 	{
 		const cvm_group *group = &cells->group[i];
 		gone_sums	sums;
-		cvm_status	status;
 
 		if (group->x + first_coin == 0)
 			continue;

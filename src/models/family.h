@@ -15,6 +15,7 @@ extern const cvm_family cvm_bg_bb;
 extern const cvm_family cvm_gamma_gamma;
 extern const cvm_family cvm_sbg;
 extern const cvm_family cvm_bdw;
+extern const cvm_family cvm_shrunk_rate;
 
 /* check_row of purchases in continuous time (purchases.c) */
 extern const char *cvm_check_purchases(const cvm_row *row);

@@ -1,49 +1,32 @@
 /*
- * fit.c: rows -> parameters, for any family.
+ * fit.c: climbs the likelihood of any family from several starts (fit.h); what
+ * becomes of the result is for the ladder to say (ladder.c).
  *
- * Parameters are fitted as logarithms.  Scaling time so that the mean age is
+ * Parameters are climbed as logarithms.  Scaling time so that the mean age is
  * 20, and money by its geometric mean (the mean of heavy-tailed spend is that of
  * its largest purchase), is then nothing but a shift of those that carry a
  * unit: data need not be copied, but starts, penalties and the bounds of what
  * counts as "run away" are all stated on the scaled values.
  *
- * The ladder: the interior maximum of the likelihood from the best of several
- * starts; where there is none (one parameter runs to 0 or infinity, as with
- * customers that do not differ), the maximum with a normal prior on the
- * logarithms: the weakest of a series under which nothing runs away.  (One weak
- * prior is not enough: a million equal customers outvote it.)
- *
  * A whole-numbered parameter (family->searched; always the first) is not
  * climbed: the others are, at each of its values, and the likeliest value wins.
- * Variables of a climb are therefore the parameters from `first` on.
  */
-#include "math/optimise.h"
+#include "models/fit.h"
+
 #include "models/cells.h"
 
 #include <math.h>
 #include <string.h>
 
 #define SCALED_AGE 20.0
-#define RUNAWAY 1e6				/* scaled parameters beyond this, or below its inverse */
-#define MAX_STARTS 8
 #define MAX_ITERATIONS 200
-#define WEAKEST_PRIOR (1 / 9.0)	/* precision of ln theta: a factor of 20 either way is likely */
-#define STRONGEST_PRIOR 1e12
+#define CLIMB_LIMIT (10 * CVM_RUNAWAY)	/* a climb may look a little beyond, and come back */
+#define WORST_CONDITION 1e-13	/* a Hessian nearer to singular is singular but for rounding */
+#define DOWNHILL 4				/* so many values of a searched parameter none of which is likelier end the search */
+#define NEARLY 1.92				/* half the 95 % quantile of chi-squared: a likelihood ratio that decides nothing */
+#define TURNING_BACK 7.0		/* ln of scaled parameters: far out, but not out of sight of a maximum inside */
 #define SAMPLE_ROWS 5000		/* enough to start the full table from */
 #define SEARCH_ROWS 4000		/* ... where a parameter is searched, which takes a dozen climbs */
-
-typedef struct problem
-{
-	const cvm_family *family;
-	const cvm_table *table;
-	const cvm_env *env;
-	int			first;			/* 1 if the first parameter is searched, else 0 */
-	int			n;				/* parameters that are climbed */
-	double		whole;			/* the searched parameter, where there is one */
-	double		scale[CVM_MAX_PARAMS];	/* of climbed parameters: natural = scaled * scale */
-	double		precision;		/* of the prior; 0 for none */
-	double		centre[CVM_MAX_PARAMS]; /* its mean: ln of scaled parameters */
-} problem;
 
 static bool
 cancelled(const cvm_env *env)
@@ -51,16 +34,16 @@ cancelled(const cvm_env *env)
 	return env->cancelled != NULL && env->cancelled(env->context);
 }
 
-static void
-to_natural(const problem *p, const double *at, double *theta)
+void
+cvm_climb_natural(const cvm_climb *p, const double *at, double *theta)
 {
-	theta[0] = p->whole;
+	memcpy(theta, p->held, sizeof(p->held));
 	for (int i = 0; i < p->n; i++)
-		theta[p->first + i] = exp(at[i]) * p->scale[i];
+		theta[p->climbed[i]] = exp(at[i]) * p->scale[i];
 }
 
-static double
-penalty(const problem *p, const double *at)
+double
+cvm_climb_penalty(const cvm_climb *p, const double *at)
 {
 	double		sum = 0;
 
@@ -72,7 +55,7 @@ penalty(const problem *p, const double *at)
 static int
 objective(void *context, const double *at, double *value, double *gradient, double *hessian)
 {
-	problem    *p = context;
+	cvm_climb    *p = context;
 	int			n = p->n;
 	int			all = p->family->n_params;
 	double		theta[CVM_MAX_PARAMS];
@@ -82,62 +65,110 @@ objective(void *context, const double *at, double *value, double *gradient, doub
 
 	if (cancelled(p->env))
 		return CVM_CANCELLED;
-	to_natural(p, at, theta);
+	cvm_climb_natural(p, at, theta);
 	if (!cvm_in_domain(p->family, theta))
 	{
 		*value = -INFINITY;
 		return CVM_OK;
 	}
 	status = p->family->table_loglik(p->table, theta, value, grad, hess);
-	*value -= penalty(p, at);
+	*value -= cvm_climb_penalty(p, at);
 	for (int i = 0; i < n; i++)
 	{
-		gradient[i] = grad[p->first + i] - p->precision * (at[i] - p->centre[i]);
+		gradient[i] = grad[p->climbed[i]] - p->precision * (at[i] - p->centre[i]);
 		for (int j = 0; j < n; j++)
-			hessian[i * n + j] = hess[(p->first + i) * all + p->first + j];
+			hessian[i * n + j] = hess[p->climbed[i] * all + p->climbed[j]];
 		hessian[i * n + i] -= p->precision;
 	}
 	return status;
 }
 
 static void
-set_scale(problem *p)
+set_scale(cvm_climb *p)
 {
 	const cvm_cells *cells = cvm_table_cells(p->table);
 	double		time = cells->mean_age > 0 ? cells->mean_age / SCALED_AGE : 1;
 	double		money = cells->typical_spend > 0 ? cells->typical_spend : 1;
 
 	for (int i = 0; i < p->n; i++)
-		p->scale[i] = pow(time, p->family->time_power[p->first + i])
-			* pow(money, p->family->money_power[p->first + i]);
+		p->scale[i] = pow(time, p->family->time_power[p->climbed[i]])
+			* pow(money, p->family->money_power[p->climbed[i]]);
 }
 
-/* Starting points, as logarithms of scaled parameters. */
-static int
-log_starts(const problem *p, double starts[][CVM_MAX_PARAMS])
+void
+cvm_climb_begin(cvm_climb *p, const cvm_family *family, const cvm_table *table, const cvm_env *env, const double *held)
+{
+	memset(p, 0, sizeof(*p));
+	p->family = family;
+	p->table = table;
+	p->env = env;
+	for (int i = 0; i < family->n_params; i++)
+	{
+		if (held != NULL)
+			p->held[i] = held[i];
+		if (held != NULL ? !(held[i] > 0) : i > 0 || family->searched == 0)
+			p->climbed[p->n++] = i;
+	}
+	set_scale(p);
+}
+
+int
+cvm_climb_starts(const cvm_climb *p, double starts[][CVM_MAX_PARAMS])
 {
 	int			n;
 
-	starts[0][0] = p->whole;
-	n = p->family->starts(p->table, starts, MAX_STARTS);
+	starts[0][0] = p->held[0];
+	n = p->family->starts(p->table, starts, CVM_MAX_STARTS);
 	for (int k = 0; k < n; k++)
 		for (int i = 0; i < p->n; i++)
-			starts[k][i] = log(starts[k][p->first + i] / p->scale[i]);
+			starts[k][i] = log(starts[k][p->climbed[i]] / p->scale[i]);
 	return n;
 }
 
-static bool
-ran_away(const problem *p, const double *at)
+void
+cvm_climb_turn_back(const cvm_climb *p, double *at)
 {
 	for (int i = 0; i < p->n; i++)
-		if (!(fabs(at[i]) < log(RUNAWAY)))
+		at[i] = fmax(-TURNING_BACK, fmin(at[i], TURNING_BACK));
+}
+
+static bool
+ran_away(const cvm_climb *p, const double *at)
+{
+	for (int i = 0; i < p->n; i++)
+		if (!(fabs(at[i]) < log(CVM_RUNAWAY)))
 			return true;
 	return false;
 }
 
-/* The best of the climbs from several starts; *best stays at -INFINITY if none succeeds. */
-static cvm_status
-climb(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *best)
+/*
+ * The likelier one; but a maximum inside is one, and what is found on the way out
+ * is not, so that the latter must be likelier by more than nothing.
+ */
+static bool
+is_better(const cvm_climb *p, const cvm_maximum *found, const cvm_maximum *than)
+{
+	if (isinf(found->value) || isinf(than->value))
+		return found->value > than->value;
+	return found->value + (cvm_climb_is_interior(p, found) ? NEARLY : 0)
+		> than->value + (cvm_climb_is_interior(p, than) ? NEARLY : 0);
+}
+
+/* Keep the better maximum, and the sum of iterations. */
+static bool
+improve(const cvm_climb *p, cvm_maximum *best, const cvm_maximum *found)
+{
+	int			iterations = best->iterations + found->iterations;
+	bool		better = is_better(p, found, best);
+
+	if (better)
+		*best = *found;
+	best->iterations = iterations;
+	return better;
+}
+
+cvm_status
+cvm_climb_from(cvm_climb *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *best)
 {
 	best->value = -INFINITY;
 	best->converged = false;
@@ -145,22 +176,18 @@ climb(problem *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_maximum *be
 	for (int k = 0; k < n_starts; k++)
 	{
 		cvm_maximum found;
-		int			before = best->iterations;
-		int			code = cvm_maximise(objective, p, p->n, starts[k],
-										1.5 * log(RUNAWAY), MAX_ITERATIONS, &found);
+		int			code = cvm_maximise(objective, p, p->n, starts[k], log(CLIMB_LIMIT), MAX_ITERATIONS, &found);
 
 		if (code != 0)
 			return (cvm_status) code;
-		if (found.value > best->value)
-			*best = found;
-		best->iterations = before + found.iterations;
+		(void) improve(p, best, &found);
 	}
 	return isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
 }
 
-/* Every so-manieth row of a table, to leave about `wanted`. */
-static cvm_status
-sample(const problem *p, size_t wanted, cvm_table **out)
+/* Every so-manieth row. */
+cvm_status
+cvm_climb_sample(const cvm_climb *p, size_t wanted, bool scaled, cvm_table **out)
 {
 	size_t		rows = cvm_table_rows(p->table);
 	size_t		stride = rows / wanted + 1;
@@ -170,7 +197,13 @@ sample(const problem *p, size_t wanted, cvm_table **out)
 	if (*out == NULL)
 		return CVM_NO_MEMORY;
 	for (size_t i = stride / 2; i < rows && status == CVM_OK; i += stride)
-		status = cvm_table_add(*out, cvm_table_row(p->table, i));
+	{
+		cvm_row		row = *cvm_table_row(p->table, i);
+
+		if (scaled)
+			row.weight *= stride;
+		status = cvm_table_add(*out, &row);
+	}
 	if (status == CVM_OK)
 		status = cvm_table_finish(*out);
 	return status;
@@ -181,79 +214,94 @@ sample(const problem *p, size_t wanted, cvm_table **out)
  * begins at the maximum `from` of one, or at the first start if that ran away.
  */
 static cvm_status
-climb_at(problem *p, int k, const cvm_maximum *from, cvm_maximum *found)
+climb_at(cvm_climb *p, int k, const cvm_maximum *from, cvm_maximum *found)
 {
-	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
+	double		starts[CVM_MAX_STARTS][CVM_MAX_PARAMS];
 	cvm_status	status;
 
-	p->whole = k;
-	log_starts(p, starts);
+	p->held[0] = k;
+	cvm_climb_starts(p, starts);
 	if (from->converged && !ran_away(p, from->at))
 		memcpy(starts[0], from->at, sizeof(starts[0]));
-	status = climb(p, starts, 1, found);
+	status = cvm_climb_from(p, starts, 1, found);
 	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
 }
 
-/* Keep the likelier maximum, and the sum of iterations. */
-static bool
-improve(cvm_maximum *best, const cvm_maximum *found)
+/* The likeliest value of the searched parameter and its neighbours once more, from every start. */
+static cvm_status
+search_again(cvm_climb *p, cvm_maximum *best)
 {
-	int			iterations = best->iterations + found->iterations;
-	bool		better = found->value > best->value;
+	int			likeliest = (int) p->held[0];
+	int			k = likeliest;
+	cvm_status	status = CVM_OK;
 
-	if (better)
-		*best = *found;
-	best->iterations = iterations;
-	return better;
+	for (int next = likeliest - 1; next <= likeliest + 1 && status == CVM_OK; next++)
+	{
+		double		starts[CVM_MAX_STARTS][CVM_MAX_PARAMS];
+		cvm_maximum found;
+
+		if (next < 1 || next > p->family->searched)
+			continue;
+		p->held[0] = next;
+		status = cvm_climb_from(p, starts, cvm_climb_starts(p, starts), &found);
+		if (status == CVM_NO_OPTIMUM)
+			status = CVM_OK;
+		else if (status == CVM_OK && improve(p, best, &found))
+			k = next;
+	}
+	p->held[0] = k;
+	return status;
 }
 
-/* All values of the searched parameter, each from its neighbour; the likeliest once more, from every start. */
+/*
+ * The values of the searched parameter, each from its neighbour, until it has gone
+ * downhill for long; the likeliest ones once more, from every start.
+ */
 static cvm_status
-search(problem *p, cvm_maximum *best)
+search(cvm_climb *p, cvm_maximum *best)
 {
-	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
+	double		starts[CVM_MAX_STARTS][CVM_MAX_PARAMS];
 	cvm_maximum last,
 				found;
 	int			likeliest = 1;
 	cvm_status	status;
 
-	p->whole = 1;
-	status = climb(p, starts, log_starts(p, starts), best);
+	p->held[0] = 1;
+	status = cvm_climb_from(p, starts, cvm_climb_starts(p, starts), best);
 	last = *best;
-	for (int k = 2; k <= p->family->searched && (status == CVM_OK || status == CVM_NO_OPTIMUM); k++)
+	for (int k = 2; k <= p->family->searched && k <= likeliest + DOWNHILL && (status == CVM_OK || status == CVM_NO_OPTIMUM); k++)
 	{
 		status = climb_at(p, k, &last, &found);
-		if (improve(best, &found))
+		if (improve(p, best, &found))
 			likeliest = k;
 		last = found;
 	}
-	p->whole = likeliest;
-	if (likeliest > 1 && status == CVM_OK)
-	{
-		status = climb(p, starts, log_starts(p, starts), &found);
-		improve(best, &found);
-	}
+	p->held[0] = likeliest;
+	if (p->family->searched > 0 && status == CVM_OK)
+		status = search_again(p, best);
 	if (status != CVM_OK && status != CVM_NO_OPTIMUM)
 		return status;
 	return isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
 }
 
 /*
- * From what a sample found best, up the neighbours of its searched parameter
- * while they are likelier.
+ * From what a sample found best (if that ran away, from where it did, and unless many
+ * values are to be tried from the first start too), up the neighbours of its searched parameter while they are likelier.
  */
 static cvm_status
-search_near(problem *p, bool near, cvm_maximum *best)
+search_near(cvm_climb *p, bool near, cvm_maximum *best)
 {
-	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
-	int			k = (int) p->whole;
-	int			n_starts = log_starts(p, starts);
+	double		starts[CVM_MAX_STARTS][CVM_MAX_PARAMS];
+	int			k = (int) p->held[0];
+	int			last = near || p->family->searched > 0 ? 0 : 1;
 	cvm_maximum found;
 	cvm_status	status;
 
-	if (near)
-		memcpy(starts[0], best->at, sizeof(starts[0]));
-	status = climb(p, starts, near ? 1 : n_starts, best);
+	(void) cvm_climb_starts(p, starts);
+	memcpy(starts[last], best->at, sizeof(starts[0]));
+	if (!near)
+		cvm_climb_turn_back(p, starts[last]);
+	status = cvm_climb_from(p, starts, last + 1, best);
 	if (status == CVM_NO_OPTIMUM)
 		status = CVM_OK;
 	for (int step = -1; step <= 1; step += 2)
@@ -263,28 +311,29 @@ search_near(problem *p, bool near, cvm_maximum *best)
 		for (int next = k + step; better && status == CVM_OK && next >= 1 && next <= p->family->searched; next += step)
 		{
 			status = climb_at(p, next, best, &found);
-			better = status == CVM_OK && improve(best, &found);
+			better = status == CVM_OK && improve(p, best, &found);
 			if (better)
 				k = next;
 		}
 	}
-	p->whole = k;
+	p->held[0] = k;
 	return status != CVM_OK ? status : isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
 }
 
 /*
  * A big table is climbed from the maximum of a sample of it: the many
  * iterations are cheap, the few dear ones are already near.  *near says whether
- * there is such a maximum; p->whole is the likeliest in any case.
+ * there is such a maximum; p->held[0] is the likeliest in any case.
  */
 static cvm_status
-climb_sample(problem *p, size_t wanted, bool *near, cvm_maximum *best)
+climb_sample(cvm_climb *p, size_t wanted, bool *near, cvm_maximum *best)
 {
 	const cvm_table *whole = p->table;
 	cvm_table  *part = NULL;
-	cvm_status	status = sample(p, wanted, &part);
+	cvm_status	status = cvm_climb_sample(p, wanted, false, &part);
 
 	*near = false;
+	best->value = -INFINITY;
 	if (status == CVM_OK && cvm_table_cells(part)->purchases > 0)
 	{
 		p->table = part;
@@ -296,126 +345,29 @@ climb_sample(problem *p, size_t wanted, bool *near, cvm_maximum *best)
 	return status == CVM_NO_OPTIMUM ? CVM_OK : status;
 }
 
-static cvm_status
-climb_table(problem *p, cvm_maximum *found)
+cvm_status
+cvm_climb_table(cvm_climb *p, cvm_maximum *found)
 {
 	size_t		enough = p->family->searched > 0 ? SEARCH_ROWS : SAMPLE_ROWS;
 	bool		near = false;
 	cvm_status	status = CVM_OK;
 
-	p->whole = 0;
+	found->value = -INFINITY;
 	if (cvm_table_rows(p->table) > 2 * enough)
 		status = climb_sample(p, enough, &near, found);
 	if (status != CVM_OK)
 		return status;
-	return near || p->whole > 0 ? search_near(p, near, found) : search(p, found);
+	return isfinite(found->value) ? search_near(p, near, found) : search(p, found);
 }
 
-/* An interior maximum: nothing ran away, and the Hessian is negative definite. */
-static bool
-interior(const problem *p, const cvm_maximum *found)
+bool
+cvm_climb_is_interior(const cvm_climb *p, const cvm_maximum *found)
 {
 	double		values[CVM_MAX_VARIABLES];
 	double		vectors[CVM_MAX_VARIABLES][CVM_MAX_VARIABLES];
-	int			n = p->n;
 
 	if (isinf(found->value) || !found->converged || ran_away(p, found->at))
 		return false;
-	cvm_eigen(n, found->hessian, values, vectors);
-	return values[n - 1] < 0;
-}
-
-/*
- * The lower rung: raise the prior's precision until its maximum is interior.
- * The stronger it is, the nearer the maximum to its mean, where climbs begin.
- */
-static cvm_status
-climb_penalised(problem *p, cvm_maximum *found, int *iterations)
-{
-	double		starts[MAX_STARTS][CVM_MAX_PARAMS];
-	int			n_starts = log_starts(p, starts);
-
-	memcpy(p->centre, starts[0], sizeof(p->centre));
-	for (p->precision = WEAKEST_PRIOR; p->precision < STRONGEST_PRIOR; p->precision *= 10)
-	{
-		cvm_status	status = climb(p, starts, n_starts, found);
-
-		*iterations += found->iterations;
-		if (status == CVM_OK && interior(p, found))
-			return CVM_OK;
-		if (status != CVM_OK && status != CVM_NO_OPTIMUM)
-			return status;
-		n_starts = 1;
-	}
-	return CVM_NO_OPTIMUM;
-}
-
-/*
- * Covariance = inverse of the observed information, on the natural scale by the
- * delta method: cov(theta_i, theta_j) = theta_i theta_j cov(ln theta_i, ln theta_j).
- * It is given the searched parameter, whose own variance is 0.
- */
-static void
-set_covariance(const problem *p, const cvm_maximum *found, cvm_fit_result *result)
-{
-	int			n = p->n;
-	double		values[CVM_MAX_VARIABLES];
-	double		vectors[CVM_MAX_VARIABLES][CVM_MAX_VARIABLES];
-
-	cvm_eigen(n, found->hessian, values, vectors);
-	result->has_covariance = values[n - 1] < 0;
-	result->condition = values[n - 1] < 0 ? values[0] / values[n - 1] : INFINITY;
-	for (int i = 0; i < n && result->has_covariance; i++)
-		for (int j = 0; j < n; j++)
-		{
-			double		sum = 0;
-
-			for (int k = 0; k < n; k++)
-				sum -= vectors[k][i] * vectors[k][j] / values[k];
-			result->covariance[p->first + i][p->first + j]
-				= result->theta[p->first + i] * result->theta[p->first + j] * sum;
-		}
-}
-
-static void
-report(problem *p, const cvm_maximum *found, cvm_fit_result *result)
-{
-	double		square = 0;
-
-	to_natural(p, found->at, result->theta);
-	for (int i = 0; i < p->n; i++)
-		square += found->gradient[i] * found->gradient[i];
-	result->customers = cvm_table_customers(p->table);
-	result->gradient_norm = sqrt(square) / result->customers;
-	result->loglik = found->value + penalty(p, found->at);
-	set_covariance(p, found, result);
-}
-
-cvm_status
-cvm_fit(const cvm_family *family, const cvm_table *table, const cvm_env *env, cvm_fit_result *result)
-{
-	problem		p = {.family = family, .table = table, .env = env};
-	cvm_maximum found;
-	cvm_status	status;
-
-	memset(result, 0, sizeof(*result));
-	if (!(cvm_table_cells(table)->purchases > 0))
-		return CVM_NO_DATA;
-	p.first = family->searched > 0;
-	p.n = family->n_params - p.first;
-	set_scale(&p);
-	status = climb_table(&p, &found);
-	if (status != CVM_OK && status != CVM_NO_OPTIMUM)
-		return status;
-	result->iterations = found.iterations;
-	result->rung = CVM_RUNG_FULL;
-	if (status != CVM_OK || !interior(&p, &found))
-	{
-		result->rung = CVM_RUNG_PENALISED;
-		status = climb_penalised(&p, &found, &result->iterations);
-		if (status != CVM_OK)
-			return status;
-	}
-	report(&p, &found, result);
-	return CVM_OK;
+	cvm_eigen(p->n, found->hessian, values, vectors);
+	return values[p->n - 1] < WORST_CONDITION * values[0];
 }

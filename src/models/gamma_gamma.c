@@ -190,6 +190,7 @@ const cvm_family cvm_gamma_gamma = {
 	.params = {"p", "q", "gamma"},
 	.time_power = {0, 0, 0},
 	.money_power = {0, 0, 1},
+	.simpler = {0, 4, 0},
 	.citation = "Colombo & Jiang 1999, Journal of Interactive Marketing 13(3); "
 	"Fader, Hardie & Lee 2005, Journal of Marketing Research 42(4)",
 	.check_row = check_row,

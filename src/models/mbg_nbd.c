@@ -115,6 +115,7 @@ const cvm_family cvm_mbg_nbd = {
 	.params = {"r", "alpha", "a", "b"},
 	.time_power = {0, 1, 0, 0},
 	.money_power = {0, 0, 0, 0},
+	.simpler = {1, 0, 1, 0},
 	.alive_ignores_span = true,
 	.citation = "Batislam, Denizel & Filiztekin 2007, International Journal of Research in Marketing 24(3)",
 	.check_row = cvm_check_purchases,

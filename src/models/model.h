@@ -44,8 +44,8 @@ typedef enum cvm_rung
 {
 	CVM_RUNG_FULL,				/* interior maximum of the likelihood */
 	CVM_RUNG_PENALISED,			/* maximum on the boundary: weakly penalised */
-	CVM_RUNG_SIMPLER,
-	CVM_RUNG_SHRUNK
+	CVM_RUNG_SIMPLER,			/* the same with its shapes held (family->simpler) */
+	CVM_RUNG_SHRUNK				/* no likelihood: own rates and means, shrunk to everybody's (shrunk.c) */
 } cvm_rung;
 
 /*
@@ -103,6 +103,7 @@ typedef struct cvm_family
 	int			time_power[CVM_MAX_PARAMS]; /* parameter scales with time unit ^ power */
 	int			money_power[CVM_MAX_PARAMS];	/* ... with money unit ^ power */
 	int			searched;		/* > 0: the first parameter is a whole number from 1 to this, and a fit tries them all */
+	double		simpler[CVM_MAX_PARAMS];	/* what parameters are held at on the rung of this name; 0: climbed */
 	bool		alive_ignores_span;
 	bool		whole_times;	/* time is counted in opportunities: t_x and age are whole numbers */
 	bool		needs_log_intervals;	/* log_intervals enters the likelihood */
@@ -117,7 +118,8 @@ typedef struct cvm_family
 	/*
 	 * Log-likelihood of a whole table, with its gradient and Hessian in
 	 * LOG parameters (grad[i] = d LL / d ln theta_i, hess row-major n x n);
-	 * grad and hess may be NULL.
+	 * grad and hess may be NULL.  (NULL: the family is not climbed but estimated,
+	 * as the last rung of the ladder is.)
 	 */
 	cvm_status	(*table_loglik) (const cvm_table *table, const double *theta,
 								 double *loglik, double *grad, double *hess);
@@ -174,26 +176,36 @@ typedef struct cvm_family
 
 /* registry.c */
 extern const cvm_family *cvm_family_find(const char *name);	/* NULL if unknown */
-extern const cvm_family *cvm_family_at(int i);	/* NULL beyond the last */
+extern const cvm_family *cvm_family_at(int i);	/* those on offer; NULL beyond the last */
 
 /* The parameters are finite and > 0, a searched one is among those tried. */
 extern bool cvm_in_domain(const cvm_family *family, const double *theta);
 
-/* fit.c */
+/* ladder.c */
 typedef struct cvm_fit_result
 {
+	const cvm_family *family;	/* whose parameters these are: on the rung `shrunk` not the one asked for */
 	double		theta[CVM_MAX_PARAMS];	/* natural parameters */
 	double		covariance[CVM_MAX_PARAMS][CVM_MAX_PARAMS]; /* natural scale, from the observed information */
 	bool		has_covariance; /* false if the information is not positive definite */
 	double		loglik;
 	double		customers;		/* sum of weights that entered */
-	double		gradient_norm;	/* in log parameters, divided by customers */
-	double		condition;		/* of the Hessian in log parameters */
+	double		gradient_norm;	/* in log parameters, divided by customers; NaN if nothing was climbed */
+	double		condition;		/* of the Hessian in log parameters; likewise */
 	int			iterations;
 	cvm_rung	rung;
 } cvm_fit_result;
 
+/*
+ * Goes down the ladder to the first rung that gives a model which scores
+ * (doc/ladder.md).  Not CVM_OK only where there is nothing to learn from, or the
+ * environment fails.
+ */
 extern cvm_status cvm_fit(const cvm_family *family, const cvm_table *table,
 						  const cvm_env *env, cvm_fit_result *result);
+
+/* The log-likelihood of a whole table, of families that are climbed and of others. */
+extern cvm_status cvm_total_loglik(const cvm_family *family, const cvm_table *table,
+								   const double *theta, double *loglik);
 
 #endif

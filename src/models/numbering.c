@@ -161,8 +161,12 @@ cvm_radix_sort(const cvm_env *env, uint64_t *key, uint32_t *payload, size_t n, i
 	int			from = 0;
 
 	for (int shift = 0; status == CVM_OK && n > 0 && shift < bits; shift += 8)
+	{
 		if (sort_digit(shift, keys[from], payloads[from], n, keys[1 - from], payloads[1 - from]))
 			from = 1 - from;
+		if (env->cancelled != NULL && env->cancelled(env->context))
+			status = CVM_CANCELLED;
+	}
 	if (from == 1)
 	{
 		memcpy(key, keys[1], n * sizeof(uint64_t));

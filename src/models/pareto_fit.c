@@ -26,6 +26,7 @@
 #include <string.h>
 
 #define STEEP 30.0
+#define POLL_TABULATED 4096
 #define POLL_ROWS 512			/* of those that are integrated one by one */
 
 /* Where the second derivative by parameters i <= j is kept. */
@@ -192,9 +193,10 @@ sum_tabulated(work *w, size_t g)
 	for (size_t i = group->first, next; i < end; i = next)
 	{
 		for (next = i + 1; next < end && age[next] == age[i]; next++)
-			if (next % CVM_POLL_ROWS == 0 && cvm_table_cancelled(w->table))
-				return CVM_CANCELLED;
+			;
 		sum_age(w, g, i, next);
+		if (next / POLL_TABULATED > i / POLL_TABULATED && cvm_table_cancelled(w->table))
+			return CVM_CANCELLED;
 	}
 	finish_group(w);
 	return CVM_OK;
@@ -316,9 +318,15 @@ allocate(work *w, const cvm_env *env)
 	if (!w->at_age || !w->at_span || !w->slot || !w->touched || !w->tails.panels)
 		return CVM_NO_MEMORY;
 	for (size_t i = 0; i < w->cells->ages; i++)
+	{
 		w->at_age[i] = cvm_pareto_instant(w->theta, w->cells->age[i]);
+		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(w->table))
+			return CVM_CANCELLED;
+	}
 	for (size_t i = 0; i < w->cells->spans; i++)
 	{
+		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(w->table))
+			return CVM_CANCELLED;
 		w->at_span[i] = cvm_pareto_instant(w->theta, w->cells->span[i]);
 		w->slot[i].group = 0;
 	}

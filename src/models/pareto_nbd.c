@@ -375,6 +375,7 @@ const cvm_family cvm_pareto_nbd = {
 	.params = {"r", "alpha", "s", "beta"},
 	.time_power = {0, 1, 0, 1},
 	.money_power = {0, 0, 0, 0},
+	.simpler = {1, 0, 1, 0},
 	.alive_ignores_span = true,
 	.citation = "Schmittlein, Morrison & Colombo 1987, Management Science 33(1)",
 	.check_row = cvm_check_purchases,

@@ -257,6 +257,7 @@ make_node(const cvm_predictive *t, workshop *w, double shape, const double *log_
 {
 	double		log_mean = log(t->p * discounted / (shape - 1));
 	int			n = 0;
+	cvm_status	status;
 
 	out->none = none;
 	if (shape <= 1 || !isfinite(log_mean))
@@ -273,8 +274,9 @@ make_node(const cvm_predictive *t, workshop *w, double shape, const double *log_
 		w->payload[0] = 0;
 		n = 1;
 	}
-	if (cvm_radix_sort(t->env, w->key, w->payload, n, 32) != CVM_OK)
-		return CVM_NO_MEMORY;
+	status = cvm_radix_sort(t->env, w->key, w->payload, n, 32);
+	if (status != CVM_OK)
+		return status;
 	describe(out, w->key, n);
 	out->log_square = log_square(t, w, shape, discounted);
 	return CVM_OK;

@@ -1,5 +1,8 @@
 /*
  * registry.c: the list of families.  A new model is one file and one line here.
+ *
+ * Fallbacks are what the last rung of the ladder ends in (ladder.c): a model of
+ * one is read and scored like any other, but nobody is offered to choose it.
  */
 #include "models/family.h"
 
@@ -19,6 +22,10 @@ static const cvm_family *const families[] = {
 	&cvm_bdw,
 };
 
+static const cvm_family *const fallbacks[] = {
+	&cvm_shrunk_rate,
+};
+
 const cvm_family *
 cvm_family_at(int i)
 {
@@ -35,6 +42,9 @@ cvm_family_find(const char *name)
 	for (int i = 0; (family = cvm_family_at(i)) != NULL; i++)
 		if (strcmp(family->name, name) == 0)
 			return family;
+	for (size_t i = 0; i < sizeof(fallbacks) / sizeof(fallbacks[0]); i++)
+		if (strcmp(fallbacks[i]->name, name) == 0)
+			return fallbacks[i];
 	return NULL;
 }
 

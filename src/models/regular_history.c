@@ -310,9 +310,10 @@ add_counts(const double *theta, double x, double coins, double n, double *grad, 
  * -r ln(1 + age / alpha) - k x ln(alpha + age), once per distinct age; fills the
  * logarithms and inverses that the rows look up.
  */
-static double
-add_ages(const cvm_cells *cells, const double *theta, double *grad, double *hess)
+static cvm_status
+add_ages(const cvm_table *table, const double *theta, double *total, double *grad, double *hess)
 {
+	const cvm_cells *cells = cvm_table_cells(table);
 	double		r = theta[R];
 	double		alpha = theta[ALPHA];
 	double		log_alpha = log(alpha);
@@ -327,6 +328,8 @@ add_ages(const cvm_cells *cells, const double *theta, double *grad, double *hess
 		double		rest = cells->age[i] / sum; /* 1 - alpha / sum */
 		double		l = log1p(cells->age[i] / alpha);
 
+		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
+			return CVM_CANCELLED;
 		cells->age_shifted[i] = (cvm_shifted) {log_alpha + l, 1 / sum};
 		value -= events * l + stages * log_alpha;
 		grad[R] -= r * n * l;
@@ -336,10 +339,15 @@ add_ages(const cvm_cells *cells, const double *theta, double *grad, double *hess
 		hess[ALPHA * N_PARAMS + ALPHA] -= events * rest * (1 - rest);
 	}
 	for (size_t i = 0; i < cells->spans; i++)
-		cells->span_shifted[i] = (cvm_shifted) {
-			log_alpha + log1p(cells->span[i] / alpha), 1 / (alpha + cells->span[i])
-		};
-	return value;
+	{
+		double		l = log1p(cells->span[i] / alpha);
+
+		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
+			return CVM_CANCELLED;
+		cells->span_shifted[i] = (cvm_shifted) {log_alpha + l, 1 / (alpha + cells->span[i])};
+	}
+	*total = value;
+	return CVM_OK;
 }
 
 /* The row and column of k stay 0: it has no derivative. */
@@ -350,16 +358,19 @@ cvm_regular_table_loglik(const cvm_table *table, const double *theta, int first,
 	const cvm_cells *cells = cvm_table_cells(table);
 	double		g[N_PARAMS] = {0};
 	double		h[N_PARAMS * N_PARAMS] = {0};
-	double		value = add_ages(cells, theta, g, h);
+	double		value;
+	cvm_status	status = add_ages(table, theta, &value, g, h);
 
+	if (status != CVM_OK)
+		return status;
 	value += (theta[K] - 1) * cells->log_intervals - cells->purchases * cvm_log_gamma(theta[K]);
 	for (size_t i = 0; i < cells->groups; i++)
 	{
 		const cvm_group *group = &cells->group[i];
 		double		coins = group->x + first;
 		group_sums	sums;
-		cvm_status	status = sum_group(table, theta, first, group, &sums);
 
+		status = sum_group(table, theta, first, group, &sums);
 		if (status != CVM_OK)
 			return status;
 		value += add_counts(theta, group->x, coins, group->customers, g, h) + sums.value;

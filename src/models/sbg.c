@@ -235,6 +235,7 @@ const cvm_family cvm_sbg = {
 	.params = {"alpha", "beta"},
 	.time_power = {0, 0},
 	.money_power = {0, 0},
+	.simpler = {1, 0},
 	.alive_ignores_span = true,
 	.citation = "Fader & Hardie 2007, Journal of Interactive Marketing 21(1)",
 	.check_row = cvm_contract_check_row,

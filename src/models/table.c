@@ -93,8 +93,11 @@ cvm_table_add(cvm_table *table, const cvm_row *row)
 		return CVM_OK;
 	if (table->last == NULL || table->last->rows == CHUNK_ROWS)
 	{
-		chunk	   *fresh = cvm_allocate(&table->env, 1, sizeof(chunk));
+		chunk	   *fresh;
 
+		if (cvm_table_cancelled(table))
+			return CVM_CANCELLED;
+		fresh = cvm_allocate(&table->env, 1, sizeof(chunk));
 		if (fresh == NULL)
 			return CVM_NO_MEMORY;
 		fresh->next = NULL;
@@ -192,6 +195,8 @@ sort_rows(const cvm_table *table, sorting *s)
 		s->key[i] = (s->key[i] << s->bits[1]) | id[1];
 		s->key[i] = (s->key[i] << (s->bits[2] - s->lost)) | (id[2] >> s->lost);
 		s->order[i] = (uint32_t) i;
+		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
+			return CVM_CANCELLED;
 	}
 	return cvm_radix_sort(&table->env, s->key, s->order, table->added,
 						  s->bits[0] + s->bits[1] + s->bits[2] - s->lost);
@@ -255,13 +260,19 @@ add_cell(cvm_cells *cells, const sorting *s, size_t i, cvm_row *row)
  * Equal rows become one.  log_intervals enters likelihoods linearly, so that
  * its weighted mean loses nothing.
  */
-static void
-collapse(cvm_cells *cells, const sorting *s, size_t rows)
+static cvm_status
+collapse(cvm_table *table, const sorting *s)
 {
+	cvm_cells  *cells = &table->cells;
+	size_t		rows = table->added;
+
 	for (size_t i = 0; i < rows; i++)
 	{
 		cvm_row    *row = row_at(s, i);
 		cvm_row    *same;
+
+		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
+			return CVM_CANCELLED;
 
 		if (i + PREFETCH < rows)
 			prefetch(row_at(s, i + PREFETCH));
@@ -277,6 +288,7 @@ collapse(cvm_cells *cells, const sorting *s, size_t rows)
 			* (row->weight / same->weight);
 		cells->weight[cells->rows - 1] = same->weight;
 	}
+	return CVM_OK;
 }
 
 /* Let go of the chunks if most of what was added collapsed. */
@@ -379,7 +391,9 @@ fill_cells(cvm_table *table, sorting *s)
 		status = allocate_purchases(env, cells, s, rows);
 	if (status != CVM_OK || !cells->row || !cells->weight || !cells->group)
 		return CVM_NO_MEMORY;
-	collapse(cells, s, table->added);
+	status = collapse(table, s);
+	if (status != CVM_OK)
+		return status;
 	if (table->kind == CVM_SPEND)
 		sum_spend(cells);
 	else

@@ -249,13 +249,13 @@ measure_tracking(const RecomputePlan *plan, int64 run_id, int64 model_id, double
 }
 
 int
-cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const double *theta,
+cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const cvm_fit_result *fit,
 				  TimestampTz fitted_as_of, double fitted_purchases,
 				  const cvm_table *purchases, const cvm_table *spend)
 {
 	int64		periods = (int64) plan->as_of_period - cvm_period_of(&plan->calendar, fitted_as_of);
 	double		elapsed = Max(periods, 0) * (double) plan->calendar.period / plan->unit_seconds;
-	double		expected = periods < 0 ? NAN : expected_since(plan->purchase_family, theta, elapsed, purchases);
+	double		expected = periods < 0 ? NAN : expected_since(fit->family, fit->theta, elapsed, purchases);
 	int			drifted = 0;
 
 	for (Input input = 0; input < N_INPUTS; input++)

@@ -174,6 +174,7 @@ typedef struct FittedPair
 {
 	cvm_fit_result purchases;
 	cvm_fit_result spend;
+	cvm_fit_result shrunk_spend;	/* for those whose spend has no mean in that model */
 	int64		purchase_model_id;
 	int64		spend_model_id;
 	int64		spend_left_out; /* repeat buyers without positive mean spend */
@@ -229,7 +230,7 @@ extern void cvm_record_inputs(const RecomputePlan *plan, int64 model_id, const c
 #define CVM_DRIFT_AGEING 0x01	/* span, age */
 #define CVM_DRIFT_STEADY 0x02	/* repeat periods, mean spend */
 /* measures drift against a model fitted as of `fitted_as_of` on `fitted_purchases`; returns CVM_DRIFT_... flags */
-extern int	cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const double *theta,
+extern int	cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const cvm_fit_result *fit,
 							  TimestampTz fitted_as_of, double fitted_purchases,
 							  const cvm_table *purchases, const cvm_table *spend);
 

@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "models/shrunk.h"
 #include "recompute/owner.h"
 #include "recompute/recompute.h"
 #include "worker/shared.h"
@@ -377,13 +378,48 @@ check_fittable(Run *run)
 				 errdetail("The feed has " INT64_FORMAT " rows, " INT64_FORMAT " of them later.",
 						   population->purchases_read, population->after_as_of),
 				 errhint("See cvm.check; the last published result stays as it is.")));
-	if (population->n_repeaters == 0)
+}
+
+/* Money of all purchases, the first ones included, by their number. */
+static double
+mean_of_all_purchases(const Population *population)
+{
+	double		money = 0;
+	double		purchases = 0;
+	char	   *record;
+	Size		size;
+
+	cvm_spool_rewind(population->customers);
+	while ((record = cvm_spool_next(population->customers, &size)) != NULL)
+	{
+		const PurchaseHistory *history = &((const CustomerRecord *) record)->history;
+
+		CHECK_FOR_INTERRUPTS();
+		if (history->repeat_periods < 0)
+			continue;
+		money += cvm_history_total(history);
+		purchases += history->repeat_periods + 1.0;
+	}
+	return money / purchases;
+}
+
+/* What customers are valued at whose spend has no mean in the model, and all of them where there is none. */
+static void
+estimate_spend(Run *run, const cvm_table *spend)
+{
+	cvm_fit_result *fit = &run->fit->shrunk_spend;
+	cvm_status	status = cvm_shrunk_spend(spend, fit);
+
+	CHECK_FOR_INTERRUPTS();
+	if (status != CVM_OK)
+		cvm_shrunk_spend_at(mean_of_all_purchases(run->population), fit);
+	if (!(fit->theta[2] > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),
-				 errmsg("no customer of portfolio \"%s\" has bought in more than one period", run->plan->portfolio),
-				 errdetail("A purchase model learns from repeat purchases; there are " INT64_FORMAT " customers.",
-						   population->n_buyers),
-				 errhint("See cvm.check; the last published result stays as it is.")));
+				 errmsg("the purchases of portfolio \"%s\" have no positive mean spend", run->plan->portfolio),
+				 errdetail("There are " INT64_FORMAT " customers, " INT64_FORMAT " of them repeat buyers.",
+						   run->population->n_buyers, run->population->n_repeaters),
+				 errhint("Check the column mapped as amount: refunds are negative, purchases positive.")));
 }
 
 static void
@@ -394,13 +430,7 @@ fit_models(Run *run)
 	cvm_table  *spend;
 
 	cvm_fill_tables(run->plan, run->population, &env, &purchases, &spend, &run->fit->spend_left_out);
-	if (cvm_table_customers(spend) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA),
-				 errmsg("no repeat buyer of portfolio \"%s\" has a positive mean spend", run->plan->portfolio),
-				 errdetail("There are " INT64_FORMAT " repeat buyers; a spend model learns from the money of their repeat periods.",
-						   run->population->n_repeaters),
-				 errhint("Check the column mapped as amount: refunds are negative, purchases positive.")));
+	estimate_spend(run, spend);
 	cvm_choose_models(run->plan, run->run_id, purchases, spend, &env, run->fit);
 	cvm_table_free(purchases);
 	cvm_table_free(spend);

@@ -34,6 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "models/cells.h"
+#include "models/shrunk.h"
 #include "row.h"
 #include "worker/shared.h"
 
@@ -72,16 +73,16 @@ cvm_fingerprint_text(const cvm_table *table)
 /* ---------- rows of the registry ---------- */
 
 static int64
-record_model(const RecomputePlan *plan, int64 run_id, const char *role, const cvm_family *family,
-			 const cvm_table *table, const cvm_fit_result *fit, int64 partner_id)
+record_model(const RecomputePlan *plan, int64 run_id, const char *role, const cvm_table *table,
+			 const cvm_fit_result *fit, int64 partner_id)
 {
-	CvmModel   *model = cvm_model_from_fit(family, fit, plan->unit_seconds);
+	CvmModel   *model = cvm_model_from_fit(fit, plan->unit_seconds);
 	Oid			types[15] = {TEXTOID, INT8OID, TEXTOID, TEXTOID, cvm_type_oid("model"), TIMESTAMPTZOID,
 		TEXTOID, FLOAT8OID, INT4OID, FLOAT8OID, JSONBOID, JSONBOID, TEXTOID, FLOAT8OID, INT8OID};
 	char		nulls[16] = "               ";
 	Datum		values[15] = {
 		CStringGetTextDatum(plan->portfolio), Int64GetDatum(run_id), CStringGetTextDatum(role),
-		CStringGetTextDatum(family->name), PointerGetDatum(model), TimestampTzGetDatum(plan->as_of),
+		CStringGetTextDatum(fit->family->name), PointerGetDatum(model), TimestampTzGetDatum(plan->as_of),
 		CStringGetTextDatum(rungs[fit->rung]), Float8GetDatum(fit->gradient_norm),
 		Int32GetDatum(fit->iterations), Float8GetDatum(fit->condition),
 		cvm_jsonb(plan->specification), cvm_jsonb(plan->source),
@@ -91,6 +92,8 @@ record_model(const RecomputePlan *plan, int64 run_id, const char *role, const cv
 	bool		isnull;
 	int64		model_id;
 
+	nulls[7] = isnan(fit->gradient_norm) ? 'n' : ' ';
+	nulls[9] = isnan(fit->condition) ? 'n' : ' ';
 	nulls[14] = partner_id > 0 ? ' ' : 'n';
 	cvm_spi(SPI_OK_INSERT_RETURNING,
 			"INSERT INTO cvm.fitted_model (portfolio, run_id, role, family, model, as_of, fitted_at,"
@@ -111,8 +114,8 @@ record_pair(const RecomputePlan *plan, int64 run_id, const cvm_table *purchases,
 	Oid			types[2] = {INT8OID, INT8OID};
 	Datum		values[2];
 
-	fit->purchase_model_id = record_model(plan, run_id, "purchases", plan->purchase_family, purchases, &fit->purchases, 0);
-	fit->spend_model_id = record_model(plan, run_id, "spend", plan->spend_family, spend, &fit->spend, fit->purchase_model_id);
+	fit->purchase_model_id = record_model(plan, run_id, "purchases", purchases, &fit->purchases, 0);
+	fit->spend_model_id = record_model(plan, run_id, "spend", spend, &fit->spend, fit->purchase_model_id);
 	values[0] = Int64GetDatum(fit->purchase_model_id);
 	values[1] = Int64GetDatum(fit->spend_model_id);
 	cvm_spi(SPI_OK_UPDATE, "UPDATE cvm.fitted_model SET partner_id = $2 WHERE model_id = $1", 2, types, values, NULL);
@@ -165,13 +168,15 @@ load_model(const RecomputePlan *plan, int64 model_id, const cvm_family *family, 
 				 errmsg("model " INT64_FORMAT " is no model of portfolio \"%s\"", model_id, plan->portfolio),
 				 errhint("cvm.unpin lets refits go live again, cvm.promote pins another model; cvm.models lists them.")));
 	model = (CvmModel *) PG_DETOAST_DATUM(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	if (cvm_model_family(model) != family)
+	if (cvm_model_family(model) != family &&
+		(model->rung != CVM_RUNG_SHRUNK || cvm_model_family(model)->kind != family->kind))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model " INT64_FORMAT " is of family %s, its specification says %s", model_id,
 						cvm_model_family(model)->name, family->name)));
 	memset(fit, 0, sizeof(*fit));
-	memcpy(fit->theta, model->number, sizeof(double) * family->n_params);
+	fit->family = cvm_model_family(model);
+	memcpy(fit->theta, model->number, sizeof(double) * model->n_params);
 	fit->rung = model->rung;
 	fit->loglik = model->loglik;
 	fit->customers = model->customers;
@@ -205,15 +210,16 @@ cvm_first_misfit(const cvm_family *family, const cvm_table *table, const cvm_row
 
 /* The pinned model was chosen by somebody: what speaks against it is an error, not a fallback. */
 static void
-check_pinned(const RecomputePlan *plan, const cvm_family *family, const cvm_table *table, const double *theta, int64 model_id)
+check_pinned(const RecomputePlan *plan, const cvm_table *table, const cvm_fit_result *fit, int64 model_id)
 {
+	const cvm_family *family = fit->family;
 	const cvm_row *at;
 	const char *wrong = cvm_first_misfit(family, table, &at);
 	double		loglik = 0;
 
 	if (wrong == NULL)
 	{
-		cvm_status	status = family->table_loglik(table, theta, &loglik, NULL, NULL);
+		cvm_status	status = cvm_total_loglik(family, table, fit->theta, &loglik);
 
 		CHECK_FOR_INTERRUPTS();
 		if (status != CVM_OK || !isfinite(loglik))
@@ -249,12 +255,22 @@ is_sudden(const RecomputePlan *plan, const LiveModel *live, const cvm_table *pur
 		((drifted & CVM_DRIFT_AGEING) && units <= SUDDEN_AGEING * mean_age);
 }
 
+/* What was climbed ended where the gradient is not 0; an estimate (NaN) was not climbed. */
+static double
+worst_gradient(const FittedPair *fit)
+{
+	double		purchases = isnan(fit->purchases.gradient_norm) ? 0 : fit->purchases.gradient_norm;
+	double		spend = isnan(fit->spend.gradient_norm) ? 0 : fit->spend.gradient_norm;
+
+	return Max(purchases, spend);
+}
+
 /* Why a refit may not go live; NULL if it may. */
 static const char *
 objection(const RecomputePlan *plan, const LiveModel *live, const FittedPair *fit, const cvm_table *purchases, int drifted)
 {
 	cvm_rung	rung = Max(fit->purchases.rung, fit->spend.rung);
-	double		gradient = Max(fit->purchases.gradient_norm, fit->spend.gradient_norm);
+	double		gradient = worst_gradient(fit);
 
 	if (rung != CVM_RUNG_FULL && live->full)
 		return psprintf("convergence: the fit ended on the rung %s, that of the live model is full", rungs[rung]);
@@ -295,8 +311,24 @@ measure_drift(const RecomputePlan *plan, int64 run_id, const LiveModel *live,
 	if (!live->comparable)
 		return 0;
 	load_pair(plan, live->purchase_model_id, live->spend_model_id, &fitted);
-	return cvm_measure_drift(plan, run_id, live->purchase_model_id, fitted.purchases.theta,
+	return cvm_measure_drift(plan, run_id, live->purchase_model_id, &fitted.purchases,
 							 live->as_of, live->purchases, purchases, spend);
+}
+
+/* Where nobody came back, or no repeat buyer has money, the estimates of the last rung are left. */
+static void
+fit_purchases(const RecomputePlan *plan, const cvm_table *purchases, const cvm_env *env, cvm_fit_result *fit)
+{
+	if (cvm_table_cells(purchases)->purchases > 0)
+		cvm_fit_or_error(plan->purchase_family, purchases, env, fit);
+	else
+	{
+		cvm_status	status = cvm_shrunk_purchases(purchases, fit);
+
+		CHECK_FOR_INTERRUPTS();
+		if (status != CVM_OK)
+			elog(ERROR, "no rate could be estimated: status %d", (int) status);
+	}
 }
 
 static void
@@ -309,9 +341,12 @@ fit_and_judge(const RecomputePlan *plan, int64 run_id, const LiveModel *live, co
 	check_domain(plan->purchase_family, purchases);
 	check_domain(plan->spend_family, spend);
 	cvm_progress(run_id, "fit", 1, 3);
-	cvm_fit_or_error(plan->purchase_family, purchases, env, &fit->purchases);
+	fit_purchases(plan, purchases, env, &fit->purchases);
 	cvm_progress(run_id, "fit", 2, 3);
-	cvm_fit_or_error(plan->spend_family, spend, env, &fit->spend);
+	if (cvm_table_customers(spend) > 0)
+		cvm_fit_or_error(plan->spend_family, spend, env, &fit->spend);
+	else
+		fit->spend = fit->shrunk_spend;
 	record_pair(plan, run_id, purchases, spend, fit);
 	drifted = measure_drift(plan, run_id, live, purchases, spend);
 	if (!live->comparable)
@@ -336,8 +371,8 @@ cvm_choose_models(const RecomputePlan *plan, int64 run_id, const cvm_table *purc
 		return;
 	}
 	load_pair(plan, plan->pinned_purchase_model, plan->pinned_spend_model, fit);
-	check_pinned(plan, plan->purchase_family, purchases, fit->purchases.theta, fit->purchase_model_id);
-	check_pinned(plan, plan->spend_family, spend, fit->spend.theta, fit->spend_model_id);
+	check_pinned(plan, purchases, &fit->purchases, fit->purchase_model_id);
+	check_pinned(plan, spend, &fit->spend, fit->spend_model_id);
 	(void) measure_drift(plan, run_id, &live, purchases, spend);
 }
 

@@ -374,7 +374,7 @@ fit_purchases(Candidate *candidate, const cvm_table *table, const cvm_env *env, 
 		cvm_fit_or_error(family, table, env, fit);	/* cancelled or out of memory: says so */
 	candidate->rung = fit->rung;
 	candidate->fingerprint = cvm_fingerprint_text(table);
-	candidate->model = cvm_model_from_fit(family, fit, candidate->plan->unit_seconds);
+	candidate->model = cvm_model_from_fit(fit, candidate->plan->unit_seconds);
 	return true;
 }
 
@@ -388,7 +388,7 @@ fit_spend(Candidate *candidate, const cvm_table *table, const cvm_env *env, cvm_
 		return false;
 	if (status != CVM_OK)
 		cvm_fit_or_error(family, table, env, fit);
-	candidate->spend_model = cvm_model_from_fit(family, fit, candidate->plan->unit_seconds);
+	candidate->spend_model = cvm_model_from_fit(fit, candidate->plan->unit_seconds);
 	return true;
 }
 
@@ -404,9 +404,10 @@ spend_of(const Candidate *candidate, const double *theta, const cvm_row *row)
 }
 
 static void
-predict(Validation *v, Candidate *candidate, const double *theta, const double *spend_theta)
+predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const double *spend_theta)
 {
-	const cvm_family *family = candidate->plan->purchase_family;
+	const cvm_family *family = fit->family;
+	const double *theta = fit->theta;
 	Population *population = candidate->reading->population;
 	double		t = holdout_units(v, candidate->plan);
 	Size		bytes = sizeof(double) * v->n_cases;
@@ -461,7 +462,7 @@ step_fit(Validation *v)
 	{
 		bool		has_spend = fit_spend(candidate, spend, &env, &spend_fit);
 
-		predict(v, candidate, fit.theta, has_spend ? spend_fit.theta : NULL);
+		predict(v, candidate, &fit, has_spend ? spend_fit.theta : NULL);
 	}
 	cvm_table_free(purchases);
 	cvm_table_free(spend);

@@ -59,18 +59,18 @@ struct Valuer
 	cvm_env		env;
 	figures_hash *cache;
 	cvm_predictive *predictive; /* NULL if the option predictive_interval is off */
+	cvm_predictive *shrunk_predictive;	/* ... or the spend of all has a mean */
 	CvmAmount	margin;
 	int64		as_of_day;
 	const char *method;
 	bool		fallback;
+	bool		silent;			/* nobody came back, and no model from elsewhere: nothing can be said */
 };
 
 static const char *
 method_name(const FittedPair *fit)
 {
-	cvm_rung	rung = Max(fit->purchases.rung, fit->spend.rung);
-
-	switch (rung)
+	switch (Max(fit->purchases.rung, fit->spend.rung))
 	{
 		case CVM_RUNG_FULL:
 			return "full";
@@ -93,14 +93,15 @@ local_day(const RecomputePlan *plan, TimestampTz at)
 	return local >= 0 ? local / USECS_PER_DAY : -((-local + USECS_PER_DAY - 1) / USECS_PER_DAY);
 }
 
-static void
-make_predictive(Valuer *valuer)
+static cvm_predictive *
+make_predictive(Valuer *valuer, const cvm_fit_result *spend)
 {
 	const RecomputePlan *plan = valuer->plan;
-	cvm_status	status = cvm_predictive_new(plan->purchase_family, valuer->fit->purchases.theta,
-											valuer->fit->spend.theta, plan->rate, plan->value_horizon,
+	cvm_predictive *predictive;
+	cvm_status	status = cvm_predictive_new(valuer->fit->purchases.family, valuer->fit->purchases.theta,
+											spend->theta, plan->rate, plan->value_horizon,
 											valuer->population->max_x, valuer->population->max_age,
-											1, &valuer->env, &valuer->predictive);
+											1, &valuer->env, &predictive);
 
 	if (status == CVM_CANCELLED)
 		CHECK_FOR_INTERRUPTS();
@@ -109,6 +110,16 @@ make_predictive(Valuer *valuer)
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("could not tabulate the predictive distribution of residual value"),
 				 errhint("The option predictive_interval => false does without.")));
+	return predictive;
+}
+
+/* Whether a customer's expected spend is finite; the prior's is for all if it is for new ones. */
+static bool
+has_mean_spend(const cvm_fit_result *spend)
+{
+	cvm_row		fresh = {.weight = 1};
+
+	return isfinite(spend->family->expected_spend(spend->theta, &fresh));
 }
 
 Valuer *
@@ -127,8 +138,11 @@ cvm_valuer_new(const RecomputePlan *plan, const Population *population,
 	valuer->as_of_day = local_day(plan, plan->as_of);
 	valuer->method = method_name(fit);
 	valuer->fallback = strcmp(valuer->method, "full") != 0;
+	valuer->silent = fit->purchases.rung == CVM_RUNG_SHRUNK && population->n_repeaters == 0;
 	if (plan->predictive_interval)
-		make_predictive(valuer);
+		valuer->predictive = make_predictive(valuer, &fit->spend);
+	if (plan->predictive_interval && !has_mean_spend(&fit->spend))
+		valuer->shrunk_predictive = make_predictive(valuer, &fit->shrunk_spend);
 	MemoryContextSwitchTo(old);
 	return valuer;
 }
@@ -138,6 +152,8 @@ cvm_valuer_free(Valuer *valuer)
 {
 	if (valuer->predictive)
 		cvm_predictive_free(valuer->predictive);
+	if (valuer->shrunk_predictive)
+		cvm_predictive_free(valuer->shrunk_predictive);
 	figures_destroy(valuer->cache);
 	pfree(valuer);
 }
@@ -155,9 +171,10 @@ cvm_row_of_history(const RecomputePlan *plan, const PurchaseHistory *history, cv
 }
 
 static void
-compute_figures(const RecomputePlan *plan, const double *theta, const cvm_row *row, AliveFigures *figures)
+compute_figures(const RecomputePlan *plan, const cvm_fit_result *fit, const cvm_row *row, AliveFigures *figures)
 {
-	const cvm_family *family = plan->purchase_family;
+	const cvm_family *family = fit->family;
+	const double *theta = fit->theta;
 
 	figures->expected = family->expected_if_alive(theta, row, plan->horizon);
 	figures->discounted = family->discounted_if_alive(theta, row, plan->rate, plan->value_horizon);
@@ -168,14 +185,14 @@ compute_figures(const RecomputePlan *plan, const double *theta, const cvm_row *r
 static AliveFigures
 alive_figures(Valuer *valuer, const PurchaseHistory *history, const cvm_row *row)
 {
-	const double *theta = valuer->fit->purchases.theta;
+	const cvm_fit_result *fit = &valuer->fit->purchases;
 	AliveFigures figures;
 	CacheEntry *entry;
 	bool		found;
 
-	if (!valuer->plan->purchase_family->alive_ignores_span)
+	if (!fit->family->alive_ignores_span)
 	{
-		compute_figures(valuer->plan, theta, row, &figures);
+		compute_figures(valuer->plan, fit, row, &figures);
 		return figures;
 	}
 	if (valuer->cache->members >= MAX_CACHED)
@@ -185,7 +202,7 @@ alive_figures(Valuer *valuer, const PurchaseHistory *history, const cvm_row *row
 						   (uint32) (valuer->plan->as_of_period - history->first_period),
 						   &found);
 	if (!found)
-		compute_figures(valuer->plan, theta, row, &entry->figures);
+		compute_figures(valuer->plan, fit, row, &entry->figures);
 	return entry->figures;
 }
 
@@ -237,40 +254,52 @@ static void
 score_purchases(Valuer *valuer, const CustomerRecord *record, const cvm_row *row,
 				AliveFigures *figures, CustomerValue *value)
 {
-	const RecomputePlan *plan = valuer->plan;
+	const cvm_fit_result *fit = &valuer->fit->purchases;
 
 	*figures = alive_figures(valuer, &record->history, row);
-	value->p_alive = plan->purchase_family->p_alive(valuer->fit->purchases.theta, row);
+	value->p_alive = fit->family->p_alive(fit->theta, row);
 	value->expected_purchases = value->p_alive * figures->expected;
 	value->p_no_purchase = 1 - value->p_alive * (1 - figures->none);
 	value->next_purchase = figures->next;
 	value->scored = true;
 }
 
-/* Money figures; not valued where the prior mean spend is infinite (q <= 1, x = 0). */
+/*
+ * Money figures.  Where the model's spend is so heavy-tailed that this customer's
+ * has no mean (p x + q <= 1), it is his own mean shrunk to that of all.
+ */
 static void
 score_money(Valuer *valuer, const cvm_row *row, const AliveFigures *figures, CustomerValue *value)
 {
 	const RecomputePlan *plan = valuer->plan;
 	cvm_row		spend = *row;
+	const cvm_fit_result *fit = &valuer->fit->spend;
+	const cvm_predictive *predictive = valuer->predictive;
 	double		if_alive;
 
 	if (spend.x > 0 && !(spend.mean_spend > 0))
 		spend.x = 0;			/* left out of the fit: the population's mean */
-	value->expected_spend = plan->spend_family->expected_spend(valuer->fit->spend.theta, &spend);
+	value->expected_spend = fit->family->expected_spend(fit->theta, &spend);
+	if (!isfinite(value->expected_spend))
+	{
+		fit = &valuer->fit->shrunk_spend;
+		predictive = valuer->shrunk_predictive;
+		value->expected_spend = fit->family->expected_spend(fit->theta, &spend);
+		value->method = "shrunk";
+	}
 	if (!isfinite(value->expected_spend) || !isfinite(figures->discounted))
 		return;
 	if_alive = plan->margin * value->expected_spend * figures->discounted;
 	value->residual_value = value->p_alive * if_alive;
 	value->value_at_risk = (1 - value->p_alive) * if_alive;
 	value->valued = true;
-	if (valuer->predictive)
+	if (predictive)
 	{
 		cvm_prediction prediction;
 
 		spend.mean_spend = spend.x > 0 ? spend.mean_spend : 0;
 		spend.x = row->x;
-		cvm_predict(valuer->predictive, &spend, value->p_alive, value->residual_value, 0.05, 0.95, &prediction);
+		cvm_predict(predictive, &spend, value->p_alive, value->residual_value, 0.05, 0.95, &prediction);
 		value->residual_low = prediction.low;
 		value->residual_high = prediction.high;
 		value->residual_variance = prediction.variance;
@@ -312,15 +341,18 @@ cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
 		return;
 	}
 	cvm_row_of_history(valuer->plan, history, &row);
-	score_purchases(valuer, record, &row, &figures, value);
-	score_money(valuer, &row, &figures, value);
+	if (!valuer->silent)
+	{
+		value->method = valuer->method;
+		score_purchases(valuer, record, &row, &figures, value);
+		score_money(valuer, &row, &figures, value);
+	}
 	score_rfm(valuer->population, history, value);
 	value->days_silent = (int32) (valuer->as_of_day - local_day(valuer->plan, history->last_at));
 	value->is_lapsed = lapsed(valuer, record);
-	value->method = valuer->method;
 	if (!value->valued)
 		value->status = "insufficient_history";
-	else if (valuer->fallback)
+	else if (valuer->fallback || value->method != valuer->method)
 		value->status = "fallback";
 	else if (history->first_period == valuer->plan->as_of_period)
 		value->status = "new_customer";

@@ -165,8 +165,9 @@ finite_covariance(int n, const cvm_fit_result *fit)
  * as unknown as where the information is singular.
  */
 CvmModel *
-cvm_model_from_fit(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds)
+cvm_model_from_fit(const cvm_fit_result *fit, double unit_seconds)
 {
+	const cvm_family *family = fit->family;
 	cvm_fit_result known = *fit;
 	CvmModel   *model;
 

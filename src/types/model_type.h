@@ -27,7 +27,7 @@ typedef struct CvmModel
 #define CVM_MODEL_HAS_FIT 0x01	/* customers and loglik known */
 #define CVM_MODEL_HAS_COVARIANCE 0x02
 
-extern CvmModel *cvm_model_from_fit(const cvm_family *family, const cvm_fit_result *fit, double unit_seconds);
+extern CvmModel *cvm_model_from_fit(const cvm_fit_result *fit, double unit_seconds);
 extern const cvm_family *cvm_model_family(const CvmModel *model);	/* ERROR if not registered */
 
 extern const cvm_family *cvm_family_or_error(const char *name);	/* ERROR that lists the known ones */

@@ -1,100 +1,17 @@
 /*
- * fit_test.c: derivatives, published fits, invariances, recovery and a campaign
- * of random fits.
+ * fit_test.c: derivatives, published fits, invariances and recovery; random fits
+ * by the hundred are in campaign_test.c.
  *
  * CVM_DATA names the folder of the CDNOW files (default ../shared/data; skipped
- * where absent); CVM_SOAK=1 runs the whole campaign.
+ * where absent).
  */
 #include "cdnow.h"
-#include "math/random.h"
+#include "simulated.h"
 #include "tap.h"
 
 #include <string.h>
-#include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static double
-seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
-
-static double
-log_uniform(cvm_rng *rng, double low, double high)
-{
-	return low * pow(high / low, cvm_rng_uniform(rng));
-}
-
-/* A Gamma-Gamma customer: the mean of x purchases. */
-static void
-simulate_spend(const double *theta, cvm_rng *rng, cvm_row *row)
-{
-	double		nu = cvm_rng_log_gamma(rng, theta[1]) - log(theta[2]);
-
-	row->mean_spend = exp(cvm_rng_log_gamma(rng, theta[0] * row->x) - nu) / row->x;
-}
-
-/*
- * Customers of a family: purchases seen after 10 to 60 time units, on whole
- * days (unit: week) if `days`, the mean of 1 to 8 purchases, or contracts seen
- * for 2 to 13 decisions.
- */
-static cvm_table *
-simulated_table(const cvm_family *family, const double *theta, cvm_rng *rng, int customers, bool days)
-{
-	cvm_table  *table = cvm_table_new(family->kind, &cvm_plain_env);
-
-	for (int i = 0; i < customers; i++)
-	{
-		cvm_row		row = {.weight = 1};
-
-		if (family->kind == CVM_SPEND)
-		{
-			row.x = 1 + floor(8 * cvm_rng_uniform(rng));
-			simulate_spend(theta, rng, &row);
-			if (!(row.mean_spend > 1e-300 && row.mean_spend < 1e300))
-				continue;
-		}
-		else if (family->kind == CVM_RETENTION)
-		{
-			row.lifetime = 2 + floor(12 * cvm_rng_uniform(rng));
-			family->simulate(theta, rng, &row);
-		}
-		else
-		{
-			row.age = 10 + 50 * cvm_rng_uniform(rng);
-			if (family->whole_times)
-				row.age = floor(row.age);
-			else if (days)
-				row.age = ceil(7 * row.age) / 7;
-			family->simulate(theta, rng, &row);
-			if (days && row.x > 0 && !family->whole_times)
-				row.t_x = fmin(row.age, fmax(1, ceil(7 * row.t_x)) / 7);
-		}
-		cvm_table_add(table, &row);
-	}
-	cvm_table_finish(table);
-	return table;
-}
-
-static void
-random_theta(const cvm_family *family, cvm_rng *rng, double spread, double *theta)
-{
-	for (int i = 0; i < family->n_params; i++)
-	{
-		theta[i] = log_uniform(rng, 1 / spread, spread);
-		if (family->time_power[i] != 0)
-			theta[i] *= 10;
-		if (family->money_power[i] != 0)
-			theta[i] *= 20;
-	}
-	if (family->searched > 0)
-		theta[0] = 1 + floor(4 * cvm_rng_uniform(rng));
-}
 
 /* The first parameter that has derivatives. */
 static int
@@ -554,62 +471,6 @@ test_cdnow_purchases(void)
 	cvm_table_free(money);
 }
 
-/*
- * Random truths, 20,000 customers each: every fit ends well, is at least as
- * likely as the truth, has a vanishing gradient (as far as the steepest direction
- * of a long ridge lets it), and takes less than a second.
- */
-static void
-test_campaign(const cvm_family *family)
-{
-	int			runs = getenv("CVM_SOAK") && atoi(getenv("CVM_SOAK")) ? 1000 : 20;
-	int			failed = 0,
-				penalised = 0;
-	double		slowest = 0,
-				steepest = 0;
-	cvm_rng		rng;
-
-	cvm_rng_seed(&rng, 20260101);
-	for (int i = 0; i < runs; i++)
-	{
-		double		theta[CVM_MAX_PARAMS],
-					truth,
-					start,
-					took;
-		cvm_table  *table;
-		cvm_fit_result fit;
-		cvm_status	status;
-
-		random_theta(family, &rng, 12, theta);
-		start = seconds();
-		table = simulated_table(family, theta, &rng, 20000, i % 2 == 0);
-		family->table_loglik(table, theta, &truth, NULL, NULL);
-		start = seconds();
-		status = cvm_fit(family, table, &cvm_plain_env, &fit);
-		took = seconds() - start;
-		slowest = fmax(slowest, took);
-		if (status == CVM_NO_DATA && cvm_table_customers(table) > 0
-			&& cvm_table_row(table, cvm_table_rows(table) - 1)->x == 0)
-			status = CVM_OK;	/* nobody came again */
-		else
-		{
-			steepest = fmax(steepest, fit.gradient_norm);
-			penalised += fit.rung == CVM_RUNG_PENALISED;
-			if (status != CVM_OK || !cvm_in_domain(family, fit.theta) || !isfinite(fit.loglik) || !(fit.gradient_norm < 1e-9 + 1e-14 * fit.condition)
-				|| (fit.rung == CVM_RUNG_FULL && fit.loglik < truth - 1e-9 * fabs(truth)) || !fit.has_covariance)
-			{
-				failed++;
-				printf("# run %d: status %d, rung %d, log-likelihood %.9g (truth %.9g), gradient %.1e, from (%g, %g, %g, %g) to (%g, %g, %g, %g)\n",
-					   i, status, fit.rung, fit.loglik, truth, fit.gradient_norm, theta[0], theta[1], theta[2],
-					   family->n_params > 3 ? theta[3] : 0, fit.theta[0], fit.theta[1], fit.theta[2], fit.theta[3]);
-			}
-		}
-		cvm_table_free(table);
-	}
-	ok(failed == 0, "%s: %d of %d random fits failed; %d penalised, steepest gradient %.1e, slowest %.0f ms",
-	   family->name, failed, runs, penalised, steepest, 1e3 * slowest);
-}
-
 int
 main(void)
 {
@@ -624,7 +485,6 @@ main(void)
 		test_recovery(family);
 		test_invariance(family);
 		test_environment(family);
-		test_campaign(family);
 	}
 	ok(cvm_family_find("BG/NBD") == NULL && cvm_family_find("") == NULL && cvm_family_at(-1) == NULL, "unknown families are NULL");
 	test_boundaries();

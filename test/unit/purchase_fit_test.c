@@ -1,17 +1,15 @@
 /*
  * purchase_fit_test.c: fits of purchase models against maxima found
- * independently (truth/small_tables.py, truth/cdnow.py), on data without an
- * interior maximum, and from other starts.
+ * independently (truth/small_tables.py, truth/cdnow.py), and on data without an
+ * interior maximum.
  *
  * CVM_DATA names the folder of the CDNOW files (default ../shared/data; skipped
- * where absent); CVM_SOAK=1 runs the whole campaign.
+ * where absent).
  */
 #include "cdnow.h"
-#include "math/random.h"
 #include "tap.h"
 
 #include <string.h>
-#include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -206,108 +204,6 @@ test_boundaries(const cvm_family *family)
 	}
 }
 
-static double
-seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);	/* others may share the machine */
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
-
-static double
-log_uniform(cvm_rng *rng, double low, double high)
-{
-	return low * pow(high / low, cvm_rng_uniform(rng));
-}
-
-/* Customers seen for 10 to 60 time units, on whole days (unit: week) if `days`. */
-static cvm_table *
-simulated_table(const cvm_family *family, const double *theta, cvm_rng *rng, int customers, bool days)
-{
-	cvm_table  *table = cvm_table_new(CVM_PURCHASES, &cvm_plain_env);
-
-	for (int i = 0; i < customers; i++)
-	{
-		cvm_row		row = {.weight = 1, .age = 10 + 50 * cvm_rng_uniform(rng)};
-
-		if (days)
-			row.age = ceil(7 * row.age) / 7;
-		family->simulate(theta, rng, &row);
-		if (days && row.x > 0)
-			row.t_x = fmin(row.age, fmax(1, ceil(7 * row.t_x)) / 7);
-		cvm_table_add(table, &row);
-	}
-	cvm_table_finish(table);
-	return table;
-}
-
-static cvm_rng wild;
-
-/* Starting points anywhere, instead of the family's. */
-static int
-wild_starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
-{
-	(void) table;
-	for (int k = 0; k < max; k++)
-		for (int i = 0; i < CVM_MAX_PARAMS; i++)
-			starts[k][i] = log_uniform(&wild, .02, 200);
-	return max;
-}
-
-/* 50 to 20,000 customers of any kind: a usable model each, and no better maximum from elsewhere. */
-static void
-test_other_starts(const cvm_family *family)
-{
-	int			runs = getenv("CVM_SOAK") && atoi(getenv("CVM_SOAK")) ? 1000 : 25;
-	int			failed = 0,
-				penalised = 0;
-	double		slowest = 0;
-	cvm_family	elsewhere = *family;
-	cvm_rng		rng;
-
-	elsewhere.starts = wild_starts;
-	cvm_rng_seed(&rng, 20260404);
-	cvm_rng_seed(&wild, 20260405);
-	for (int i = 0; i < runs; i++)
-	{
-		double		theta[CVM_MAX_PARAMS];
-		int			customers = (int) log_uniform(&rng, 50, 20000);
-		cvm_table  *table;
-		cvm_fit_result fit,
-					other;
-		cvm_status	status;
-		double		start;
-
-		for (int k = 0; k < family->n_params; k++)
-			theta[k] = log_uniform(&rng, 1. / 12, 12) * (family->time_power[k] != 0 ? 10 : 1);
-		table = simulated_table(family, theta, &rng, customers, i % 2 == 0);
-		start = seconds();
-		status = cvm_fit(family, table, &cvm_plain_env, &fit);
-		slowest = fmax(slowest, seconds() - start);
-		if (status == CVM_OK && cvm_fit(&elsewhere, table, &cvm_plain_env, &other) == CVM_OK)
-		{
-			bool		usable = cvm_in_domain(family, fit.theta) && isfinite(fit.loglik) && fit.gradient_norm < 1e-9;
-			bool		missed = other.rung == CVM_RUNG_FULL
-				&& (fit.rung != CVM_RUNG_FULL || other.loglik > fit.loglik + 1e-6);
-
-			penalised += fit.rung == CVM_RUNG_PENALISED;
-			if (!usable || missed)
-			{
-				failed++;
-				printf("# run %d: %d customers, rung %d (%g, %g, %g, %g) %.9g, gradient %.1e; elsewhere rung %d (%g, %g, %g, %g) %.9g\n",
-					   i, customers, fit.rung, fit.theta[0], fit.theta[1], fit.theta[2], fit.theta[3], fit.loglik, fit.gradient_norm,
-					   other.rung, other.theta[0], other.theta[1], other.theta[2], other.theta[3], other.loglik);
-			}
-		}
-		else if (status != CVM_NO_DATA)
-			failed++;
-		cvm_table_free(table);
-	}
-	ok(failed == 0, "%s: %d of %d random fits failed or missed a maximum; %d penalised", family->name, failed, runs, penalised);
-	ok(slowest < 1, "%s: none took longer than a second", family->name);
-}
-
 int
 main(void)
 {
@@ -347,8 +243,5 @@ main(void)
 	test_cdnow("cdnow_master.txt", "%d %d %*d %lf", 23570, master, COUNT(master));
 	for (size_t i = 0; i < COUNT(families); i++)
 		test_boundaries(cvm_family_find(families[i]));
-	test_other_starts(cvm_family_find("bg/nbd"));
-	for (size_t i = 0; i < COUNT(families); i++)
-		test_other_starts(cvm_family_find(families[i]));
 	return done_testing();
 }
