@@ -49,6 +49,7 @@ typedef struct Run
 {
 	MemoryContext context;
 	bool		atomic;
+	int			caller_context; /* SECURITY_... flags of the caller */
 	int64		run_id;
 	RecomputePlan *plan;
 	Population *population;
@@ -223,6 +224,7 @@ step_as_owner(Run *run, Step step)
 	int			save_context;
 	int			level = cvm_enter_owner(run->plan, &save_user, &save_context);
 
+	run->caller_context = save_context;
 	check_portfolio(run);
 	step(run);
 	cvm_leave_owner(level, save_user, save_context);
@@ -459,8 +461,8 @@ step_succeed(Run *run)
 /*
  * Publishing and refreshing are one transaction.  REFRESH ... CONCURRENTLY makes
  * a temporary table, which a restricted operation may not; it restricts the
- * view's query itself, so the restriction is lifted around it alone, under our
- * search path.  Nothing of the owner's waits for that moment or for the commit:
+ * view's query itself, so our restriction (not one of the caller's) is lifted
+ * around it alone, under our search path.  Nothing of the owner's waits for that moment or for the commit:
  * a restricted operation refuses to defer a trigger.  So that constraints which
  * are made deferrable work all the same, they are checked at once, where that
  * changes nothing for a caller's own transaction.
@@ -478,7 +480,7 @@ step_publish_all(Run *run)
 	step_succeed(run);
 	cvm_reset_search_path();
 	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(user, (context & ~SECURITY_RESTRICTED_OPERATION) | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(user, run->caller_context | SECURITY_LOCAL_USERID_CHANGE);
 	cvm_refresh_views(run->plan);
 	SetUserIdAndSecContext(user, context);
 }
