@@ -191,12 +191,12 @@ record_failure(Run *run, const ErrorData *error)
 static const char *const loss_hint =
 	"Of what is left of this run nothing is published. cvm.portfolios lists the portfolios you may use.";
 
-/* Before a step: is it still the portfolio that the run began with? */
+/* Before and after a step: is it still the portfolio that the run began with? */
 static void
-check_portfolio(Run *run)
+check_portfolio(Run *run, bool hold)
 {
 	int			sqlstate;
-	const char *loss = cvm_portfolio_loss(run->plan, &sqlstate);
+	const char *loss = cvm_portfolio_loss(run->plan, hold, &sqlstate);
 
 	if (loss)
 		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", loss), errhint("%s", loss_hint)));
@@ -207,7 +207,7 @@ static void
 explain_failure(Run *run, ErrorData *error)
 {
 	int			sqlstate;
-	const char *loss = cvm_portfolio_loss(run->plan, &sqlstate);
+	const char *loss = cvm_portfolio_loss(run->plan, false, &sqlstate);
 
 	if (loss == NULL || strcmp(loss, error->message) == 0)
 		return;
@@ -225,8 +225,9 @@ step_as_owner(Run *run, Step step)
 	int			level = cvm_enter_owner(run->plan, &save_user, &save_context);
 
 	run->caller_context = save_context;
-	check_portfolio(run);
+	check_portfolio(run, false);
 	step(run);
+	check_portfolio(run, true);
 	cvm_leave_owner(level, save_user, save_context);
 }
 
@@ -462,10 +463,10 @@ step_succeed(Run *run)
  * Publishing and refreshing are one transaction.  REFRESH ... CONCURRENTLY makes
  * a temporary table, which a restricted operation may not; it restricts the
  * view's query itself, so our restriction (not one of the caller's) is lifted
- * around it alone, under our search path.  Nothing of the owner's waits for that moment or for the commit:
- * a restricted operation refuses to defer a trigger.  So that constraints which
- * are made deferrable work all the same, they are checked at once, where that
- * changes nothing for a caller's own transaction.
+ * around it alone, under our search path.  Nothing of the owner's waits for that
+ * moment or for the commit: a restricted operation refuses to defer a trigger.
+ * So that constraints which are made deferrable work all the same, they are
+ * checked at once, where that changes nothing for a caller's own transaction.
  */
 static void
 step_publish_all(Run *run)
