@@ -75,10 +75,12 @@ present_owner(const RecomputePlan *plan)
 
 /*
  * Between the steps of a run, or by a function of its feed, the portfolio may be
- * dropped or given away.  NULL if it is what it was, else what to say.
+ * dropped or given away.  NULL if it is what it was, else what to say.  With hold
+ * it can not be dropped before the end of the transaction, which may leave nothing
+ * behind under the name of a portfolio that is gone.
  */
 const char *
-cvm_portfolio_loss(const RecomputePlan *plan, int *sqlstate)
+cvm_portfolio_loss(const RecomputePlan *plan, bool hold, int *sqlstate)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(plan->portfolio), Int32GetDatum(plan->portfolio_id)};
@@ -91,11 +93,12 @@ cvm_portfolio_loss(const RecomputePlan *plan, int *sqlstate)
 	}
 	if (OidIsValid(owner) &&
 		cvm_spi(SPI_OK_SELECT,
-				"SELECT FROM cvm.portfolio p WHERE p.portfolio = $1 AND p.portfolio_id = $2",
+				hold ? "SELECT FROM cvm.portfolio p WHERE p.portfolio = $1 AND p.portfolio_id = $2 FOR KEY SHARE OF p"
+				: "SELECT FROM cvm.portfolio p WHERE p.portfolio = $1 AND p.portfolio_id = $2",
 				2, types, values, NULL) == 1)
 		return NULL;
 	*sqlstate = ERRCODE_UNDEFINED_OBJECT;
-	return psprintf("portfolio \"%s\" was dropped or renamed while it was recomputed", plan->portfolio);
+	return psprintf("portfolio \"%s\" was dropped while it was recomputed", plan->portfolio);
 }
 
 /* From now on the run's row is the new owner's, if there is one; false if the caller may not act as that one. */

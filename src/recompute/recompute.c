@@ -50,6 +50,7 @@ typedef struct Run
 {
 	MemoryContext context;
 	bool		atomic;
+	int			caller_context; /* SECURITY_... flags of the caller */
 	int64		run_id;
 	RecomputePlan *plan;
 	Population *population;
@@ -191,12 +192,12 @@ record_failure(Run *run, const ErrorData *error)
 static const char *const loss_hint =
 	"Of what is left of this run nothing is published. cvm.portfolios lists the portfolios you may use.";
 
-/* Before a step: is it still the portfolio that the run began with? */
+/* Before and after a step: is it still the portfolio that the run began with? */
 static void
-check_portfolio(Run *run)
+check_portfolio(Run *run, bool hold)
 {
 	int			sqlstate;
-	const char *loss = cvm_portfolio_loss(run->plan, &sqlstate);
+	const char *loss = cvm_portfolio_loss(run->plan, hold, &sqlstate);
 
 	if (loss)
 		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", loss), errhint("%s", loss_hint)));
@@ -207,7 +208,7 @@ static void
 explain_failure(Run *run, ErrorData *error)
 {
 	int			sqlstate;
-	const char *loss = cvm_portfolio_loss(run->plan, &sqlstate);
+	const char *loss = cvm_portfolio_loss(run->plan, false, &sqlstate);
 
 	if (loss == NULL || strcmp(loss, error->message) == 0)
 		return;
@@ -224,8 +225,10 @@ step_as_owner(Run *run, Step step)
 	int			save_context;
 	int			level = cvm_enter_owner(run->plan, &save_user, &save_context);
 
-	check_portfolio(run);
+	run->caller_context = save_context;
+	check_portfolio(run, false);
 	step(run);
+	check_portfolio(run, true);
 	cvm_leave_owner(level, save_user, save_context);
 }
 
@@ -489,11 +492,11 @@ step_succeed(Run *run)
 /*
  * Publishing and refreshing are one transaction.  REFRESH ... CONCURRENTLY makes
  * a temporary table, which a restricted operation may not; it restricts the
- * view's query itself, so the restriction is lifted around it alone, under our
- * search path.  Nothing of the owner's waits for that moment or for the commit:
- * a restricted operation refuses to defer a trigger.  So that constraints which
- * are made deferrable work all the same, they are checked at once, where that
- * changes nothing for a caller's own transaction.
+ * view's query itself, so our restriction (not one of the caller's) is lifted
+ * around it alone, under our search path.  Nothing of the owner's waits for that
+ * moment or for the commit: a restricted operation refuses to defer a trigger.
+ * So that constraints which are made deferrable work all the same, they are
+ * checked at once, where that changes nothing for a caller's own transaction.
  */
 static void
 step_publish_all(Run *run)
@@ -508,7 +511,7 @@ step_publish_all(Run *run)
 	step_succeed(run);
 	cvm_reset_search_path();
 	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(user, (context & ~SECURITY_RESTRICTED_OPERATION) | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(user, run->caller_context | SECURITY_LOCAL_USERID_CHANGE);
 	cvm_refresh_views(run->plan);
 	SetUserIdAndSecContext(user, context);
 }

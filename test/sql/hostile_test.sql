@@ -130,7 +130,16 @@ SELECT as_of AT TIME ZONE 'UTC' AS published FROM cvm_evil.published;
 TRUNCATE evil.log;
 SELECT level, finding FROM cvm.check('evil') WHERE level = 'error';
 CALL cvm.validate('evil', '60 days', '2023-06-01 00:00+00');
-SELECT place, string_agg(DISTINCT who, ', ') AS who, max(gained) AS gained FROM evil.log GROUP BY place ORDER BY place COLLATE "C";
+-- (autovacuum computes indexed expressions whenever it likes)
+SELECT place, string_agg(DISTINCT who, ', ') AS who, max(gained) AS gained FROM evil.log WHERE place !~ '^index' GROUP BY place ORDER BY place COLLATE "C";
+
+-- a recompute inside of a restricted operation of somebody else's stays in it
+TRUNCATE evil.log;
+SET ROLE regress_evil;
+CREATE FUNCTION evil.recompute() RETURNS int LANGUAGE plpgsql AS $$ BEGIN CALL cvm.recompute('evil', '2024-01-06 00:00+00'); RETURN 1; END $$;
+CREATE MATERIALIZED VIEW evil.recomputed AS SELECT evil.recompute() AS n WITH NO DATA;
+RESET ROLE;
+REFRESH MATERIALIZED VIEW evil.recomputed;
 
 -- one who insists on waiting is refused
 SET ROLE regress_evil;
