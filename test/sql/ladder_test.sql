@@ -46,7 +46,7 @@ SELECT status, method = 'shrunk' AS shrunk, count(*), count(DISTINCT repeat_peri
 FROM cvm_wild.clv JOIN cvm_wild.customer USING (customer_id), own GROUP BY 1, 2 ORDER BY 2;
 
 -- the last rung is a model like any other: text there and back, every score
-SELECT m::text::cvm.model = m AS text, cvm.family(m) AS family, round(cvm.p_alive(m, 3, 25, 33)::numeric, 12) AS p_alive,
+SELECT m::text::cvm.model OPERATOR(cvm.=) m AS text, cvm.family(m) AS family, round(cvm.p_alive(m, 3, 25, 33)::numeric, 12) AS p_alive,
        round(cvm.expected_purchases(m, 3, 25, 33, 40)::numeric, 12) AS expected, round(cvm.discounted_purchases(m, 3, 25, 33, 0.002)::numeric, 12) AS discounted
 FROM (SELECT 'shrunk-rate(r=0.8,alpha=9,odds=0.25)'::cvm.model AS m) s;
 -- by hand (p = 0.2): 1 / (1 + 0.25 (42 / 34)^3.8), times (1 - (1 + 0.2 * 40 / 42)^-3.8) / 0.2
