@@ -46,7 +46,7 @@ CREATE AGGREGATE cvm.fit(family text, history cvm.purchase_history, as_of timest
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, cvm.purchase_history, timestamptz) IS
-'Maximum-likelihood model of a group of purchase histories as of an instant, in weeks. For bg/bb the unit must be the period of the histories. Histories without purchases are skipped; a purchase after as_of is an error. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'Maximum-likelihood model of a group of purchase histories as of an instant, in weeks. For bg/bb the unit must be the period of the histories. Histories without purchases are skipped; a purchase after as_of is an error. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full), was weakly penalised (penalised), or the model is a lesser one (simpler, shrunk).';
 
 CREATE AGGREGATE cvm.fit(family text, history cvm.purchase_history, as_of timestamptz, unit interval) (
     SFUNC = cvm.fit_history_accum, STYPE = internal, SSPACE = 65536,
@@ -54,7 +54,7 @@ CREATE AGGREGATE cvm.fit(family text, history cvm.purchase_history, as_of timest
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, cvm.purchase_history, timestamptz, interval) IS
-'Maximum-likelihood model of a group of purchase histories as of an instant, in the given time unit (no months). For bg/bb the unit must be the period of the histories. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'Maximum-likelihood model of a group of purchase histories as of an instant, in the given time unit (no months). For bg/bb the unit must be the period of the histories. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full), was weakly penalised (penalised), or the model is a lesser one (simpler, shrunk).';
 
 CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8) (
     SFUNC = cvm.fit_accum, STYPE = internal, SSPACE = 65536,
@@ -62,7 +62,7 @@ CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8) (
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, float8, float8, float8) IS
-'Maximum-likelihood model of raw statistics: x repeat purchases, t_x first to last purchase, age first purchase to the end of observation, in weeks; of bg/bb in opportunities, whose length the model then does not know (no unit, so that it is refused on a history). 22023 for the cnbd-k families, which need log_intervals. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'Maximum-likelihood model of raw statistics: x repeat purchases, t_x first to last purchase, age first purchase to the end of observation, in weeks; of bg/bb in opportunities, whose length the model then does not know (no unit, so that it is refused on a history). 22023 for the cnbd-k families, which need log_intervals. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full), was weakly penalised (penalised), or the model is a lesser one (simpler, shrunk).';
 
 CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight float8) (
     SFUNC = cvm.fit_accum, STYPE = internal, SSPACE = 65536,
@@ -70,7 +70,7 @@ CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight f
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, float8, float8, float8, float8) IS
-'The same with a weight: the number of customers with these statistics (>= 0; 0 is left out). 22023 for the cnbd-k families, which need log_intervals. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'The same with a weight: the number of customers with these statistics (>= 0; 0 is left out). 22023 for the cnbd-k families, which need log_intervals. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full), was weakly penalised (penalised), or the model is a lesser one (simpler, shrunk).';
 
 CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight float8, log_intervals float8) (
     SFUNC = cvm.fit_accum, STYPE = internal, SSPACE = 65536,
@@ -78,7 +78,7 @@ CREATE AGGREGATE cvm.fit(family text, x float8, t_x float8, age float8, weight f
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit(text, float8, float8, float8, float8, float8) IS
-'The same with the sum of the logarithms of interpurchase times (0 for x = 0), in the same unit, for the cnbd-k families; the others do not look at it. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'The same with the sum of the logarithms of interpurchase times (0 for x = 0), in the same unit, for the cnbd-k families; the others do not look at it. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full), was weakly penalised (penalised), or the model is a lesser one (simpler, shrunk).';
 
 CREATE AGGREGATE cvm.fit_spend(history cvm.purchase_history) (
     SFUNC = cvm.fit_spend_history_accum, STYPE = internal, SSPACE = 65536,
@@ -86,7 +86,7 @@ CREATE AGGREGATE cvm.fit_spend(history cvm.purchase_history) (
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit_spend(cvm.purchase_history) IS
-'Gamma-Gamma spend model (Fader & Hardie 2013; Colombo & Jiang 1999) of a group of purchase histories, on the mean spend of repeat periods. Customers without a repeat or with a mean <= 0 are left out. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'Gamma-Gamma spend model (Fader & Hardie 2013; Colombo & Jiang 1999) of a group of purchase histories, on the mean spend of repeat periods. Customers without a repeat or with a mean <= 0 are left out. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full), was weakly penalised (penalised), or the model is a lesser one (simpler, shrunk).';
 
 CREATE AGGREGATE cvm.fit_spend(x float8, mean_spend float8) (
     SFUNC = cvm.fit_spend_accum, STYPE = internal, SSPACE = 65536,
@@ -94,7 +94,7 @@ CREATE AGGREGATE cvm.fit_spend(x float8, mean_spend float8) (
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit_spend(float8, float8) IS
-'Gamma-Gamma spend model (Fader & Hardie 2013; Colombo & Jiang 1999) of raw statistics: x repeat purchases and their mean. Rows with x = 0 are left out; a mean <= 0 is an error. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'Gamma-Gamma spend model (Fader & Hardie 2013; Colombo & Jiang 1999) of raw statistics: x repeat purchases and their mean. Rows with x = 0 are left out; a mean <= 0 is an error. Does not depend on the order of rows. NULL for no rows; 02000 where there is nothing to fit on; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full), was weakly penalised (penalised), or the model is a lesser one (simpler, shrunk).';
 
 CREATE AGGREGATE cvm.fit_retention(family text, lifetime integer, churned boolean) (
     SFUNC = cvm.fit_retention_accum, STYPE = internal, SSPACE = 65536,
@@ -102,7 +102,7 @@ CREATE AGGREGATE cvm.fit_retention(family text, lifetime integer, churned boolea
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit_retention(text, integer, boolean) IS
-'Maximum-likelihood model of contracts, family sbg (Fader & Hardie 2007) or bdw (Fader et al. 2018): a contract that churned ended at renewal number lifetime (1 is the first); any other has made lifetime renewals so far. Does not depend on the order of rows. NULL for no rows; 02000 where no contract has ended; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'Maximum-likelihood model of contracts, family sbg (Fader & Hardie 2007) or bdw (Fader et al. 2018): a contract that churned ended at renewal number lifetime (1 is the first); any other has made lifetime renewals so far. Does not depend on the order of rows. NULL for no rows; 02000 where no contract has ended; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full), was weakly penalised (penalised), or the model is a lesser one (simpler, shrunk).';
 
 CREATE AGGREGATE cvm.fit_retention(family text, lifetime integer, churned boolean, weight float8) (
     SFUNC = cvm.fit_retention_accum, STYPE = internal, SSPACE = 65536,
@@ -110,4 +110,4 @@ CREATE AGGREGATE cvm.fit_retention(family text, lifetime integer, churned boolea
     FINALFUNC = cvm.fit_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cvm.fit_retention(text, integer, boolean, float8) IS
-'The same with a weight: the number of contracts with this lifetime (>= 0). Does not depend on the order of rows. NULL for no rows; 02000 where no contract has ended; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full) or was weakly penalised (penalised).';
+'The same with a weight: the number of contracts with this lifetime (>= 0). Does not depend on the order of rows. NULL for no rows; 02000 where no contract has ended; 22023 with the values of a row outside the domain. The rung of the result says whether the likelihood has its maximum inside (full), was weakly penalised (penalised), or the model is a lesser one (simpler, shrunk).';

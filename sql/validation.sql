@@ -53,7 +53,7 @@ COMMENT ON COLUMN cvm.validation.specification IS 'family, spend_family, period,
 COMMENT ON COLUMN cvm.validation.was_live IS 'whether the specification was live when it was validated';
 COMMENT ON COLUMN cvm.validation.model IS 'purchase model fitted on the calibration window';
 COMMENT ON COLUMN cvm.validation.spend_model IS 'spend model fitted on the calibration window; NULL where there was nothing to fit it on';
-COMMENT ON COLUMN cvm.validation.method IS 'rung of the purchase fit: full or penalised';
+COMMENT ON COLUMN cvm.validation.method IS 'rung of the purchase fit: full, penalised, simpler or shrunk';
 COMMENT ON COLUMN cvm.validation.fingerprint IS 'hash of the sufficient statistics of the calibration window';
 COMMENT ON COLUMN cvm.validation.calibrated_to IS 'end of the calibration window, beginning of the holdout';
 COMMENT ON COLUMN cvm.validation.as_of IS 'end of the holdout';

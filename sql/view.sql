@@ -41,7 +41,7 @@ COMMENT ON VIEW cvm.models IS 'Models that were fitted for the portfolios that t
 COMMENT ON COLUMN cvm.models.model_id IS 'number of the model, as in clv.model_id';
 COMMENT ON COLUMN cvm.models.portfolio IS 'portfolio';
 COMMENT ON COLUMN cvm.models.role IS 'purchases or spend';
-COMMENT ON COLUMN cvm.models.family IS 'family: see cvm.families';
+COMMENT ON COLUMN cvm.models.family IS 'family: see cvm.families; shrunk-rate on the rung shrunk';
 COMMENT ON COLUMN cvm.models.parameters IS 'parameters by name, in the portfolio''s time unit and currency';
 COMMENT ON COLUMN cvm.models.standard_errors IS 'standard errors of the parameters from the observed information; NULL if they can not be had';
 COMMENT ON COLUMN cvm.models.log_likelihood IS 'log-likelihood at the parameters';

@@ -120,7 +120,8 @@ SELECT status, sqlstate FROM cvm.run WHERE portfolio = 'big' ORDER BY run_id DES
 SELECT as_of AT TIME ZONE 'UTC' AS as_of, count(*) > 100000 AS all_of_it FROM cvm_big.clv GROUP BY 1;
 CALL cvm.recompute('big', '2024-02-01 00:00+00');
 SELECT as_of AT TIME ZONE 'UTC' AS as_of, count(*) > 100000 AS all_of_it FROM cvm_big.clv GROUP BY 1;
-SELECT count(*) AS tables FROM pg_class WHERE relnamespace = 'cvm_big'::regnamespace AND relname ~ '^score_[0-9]+$';
+-- (a snapshot of anybody's puts off the drop of an older one)
+SELECT count(*) BETWEEN 1 AND 2 AS few_tables FROM pg_class WHERE relnamespace = 'cvm_big'::regnamespace AND relname ~ '^score_[0-9]+$';
 
 -- periods of a second, and purchases a lifetime apart
 CREATE TABLE apart AS SELECT id, ordered_at, amount FROM orders UNION ALL SELECT 1, '1935-01-01 00:00+00', 1;
