@@ -9,8 +9,8 @@
  * which is what makes this several times faster than a hash aggregate, and its
  * memory is a 256th of the feed.
  *
- * The members of the published run's segments pass through the same buckets, so
- * that "in this segment since" needs no join.
+ * Subscriptions and the members of the published run's segments pass through the
+ * same buckets, so that neither they nor "in this segment since" need a join.
  */
 #include "engine.h"
 
@@ -35,11 +35,13 @@
 #include "utils/typcache.h"
 
 #include "recompute/population.h"
+#include "recompute/subscription.h"
 #include "worker/shared.h"
 
 #define N_BUCKETS 256
 #define CHUNK_BYTES (64 * 1024)
 #define PRIOR_MARK 255			/* scale of an event that is a prior segment membership */
+#define SUBSCRIPTION_MARK 254	/* ... that is a packed subscription */
 #define PROGRESS_ROWS 65536
 #define RESET_ROWS 64			/* rows between resets of what converting them left behind */
 #define POLL_EVENTS 16384
@@ -79,9 +81,9 @@ typedef struct Summary
 	int64		run_id;
 	MemoryContext context;		/* of the whole step */
 	MemoryContext row_context;	/* of converting rows; reset every RESET_ROWS */
-	bool		prior;			/* receiving prior members, not purchases */
 	Oid			at_type;
 	Oid			amount_type;
+	SubscriptionTypes subscription_types;
 	FmgrInfo	hash;
 	FmgrInfo	equal;
 	bool		plain_key;		/* by value and equal bits are equal keys */
@@ -283,6 +285,30 @@ receive_purchase(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+static bool
+receive_subscription(TupleTableSlot *slot, DestReceiver *self)
+{
+	Summary    *summary = (Summary *) self;
+	CvmPurchase event = {.scale = SUBSCRIPTION_MARK};
+	Subscription subscription;
+	MemoryContext old;
+
+	slot_getallattrs(slot);
+	cvm_subscription_refuse_null(summary->plan, slot);
+	if ((++summary->population->subscriptions_read) % RESET_ROWS == 0)
+		MemoryContextReset(summary->row_context);
+	old = MemoryContextSwitchTo(summary->row_context);
+	if (cvm_subscription_read(summary->plan, &summary->subscription_types, slot, &subscription))
+	{
+		cvm_subscription_pack(&subscription, &event);
+		add_event(summary, slot->tts_values[0], &event);
+	}
+	else
+		summary->population->subscriptions_after_as_of++;
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
 /* customer, segment, since of the published run */
 static bool
 receive_prior(TupleTableSlot *slot, DestReceiver *self)
@@ -346,21 +372,38 @@ check_prior_types(const Summary *summary, TupleDesc desc)
 							   TupleDescAttr(desc, i)->atttypmod, summary->population->key.type);
 }
 
+static Oid
+column_type(TupleDesc desc, int column)
+{
+	if (column >= desc->natts)
+		elog(ERROR, "the query of a feed has only %d columns", desc->natts);
+	return getBaseType(TupleDescAttr(desc, column)->atttypid);
+}
+
 static void
-startup(DestReceiver *self, int operation, TupleDesc desc)
+start_purchases(DestReceiver *self, int operation, TupleDesc desc)
 {
 	Summary    *summary = (Summary *) self;
 
-	if (desc->natts != 3)
-		elog(ERROR, "the query of a feed has %d columns instead of 3", desc->natts);
-	if (summary->prior)
-	{
-		check_prior_types(summary, desc);
-		return;
-	}
 	set_key_type(summary, TupleDescAttr(desc, 0));
-	summary->at_type = getBaseType(TupleDescAttr(desc, 1)->atttypid);
-	summary->amount_type = getBaseType(TupleDescAttr(desc, 2)->atttypid);
+	summary->at_type = column_type(desc, 1);
+	summary->amount_type = column_type(desc, 2);
+}
+
+static void
+start_subscriptions(DestReceiver *self, int operation, TupleDesc desc)
+{
+	Summary    *summary = (Summary *) self;
+
+	summary->subscription_types = (SubscriptionTypes) {
+		.started = column_type(desc, 1),.ended = column_type(desc, 2),.price = column_type(desc, 3)
+	};
+}
+
+static void
+start_prior(DestReceiver *self, int operation, TupleDesc desc)
+{
+	check_prior_types((Summary *) self, desc);
 }
 
 static void
@@ -369,16 +412,17 @@ nothing(DestReceiver *self)
 }
 
 static void
-receive(Summary *summary, const char *query)
+receive(Summary *summary, const char *query, void (*start) (DestReceiver *, int, TupleDesc),
+		bool (*receive_row) (TupleTableSlot *, DestReceiver *))
 {
 	SPIExecuteOptions options = {0};
 
-	summary->receiver.receiveSlot = summary->prior ? receive_prior : receive_purchase;
-	summary->receiver.rStartup = startup;
+	summary->receiver.receiveSlot = receive_row;
+	summary->receiver.rStartup = start;
 	summary->receiver.rShutdown = nothing;
 	summary->receiver.rDestroy = nothing;
 	summary->receiver.mydest = DestTuplestore;	/* "some tuples go somewhere" */
-	options.read_only = true;	/* one snapshot for both queries */
+	options.read_only = true;	/* one snapshot for all queries */
 	options.dest = &summary->receiver;
 	if (SPI_execute_extended(query, &options) != SPI_OK_SELECT)
 		elog(ERROR, "the query of a feed is no SELECT: %s", query);
@@ -390,7 +434,10 @@ typedef struct CustomerGroup
 {
 	uint32		hash;
 	int			n;				/* purchases */
-	int64		offset;			/* of its purchases in rows */
+	int			n_subscriptions;
+	int64		offset;			/* of its purchases in rows; subscriptions follow */
+	int64		next;			/* where the next one goes */
+	int64		next_subscription;
 	const char *event;			/* its first event: the key */
 	int32		prior_segment;
 	TimestampTz prior_since;
@@ -540,12 +587,14 @@ assign_groups(Summary *summary, Bucket *bucket, Grouping *grouping)
 			group->prior_segment = (int32) event->purchase.mantissa;
 			group->prior_since = event->purchase.at;
 		}
+		else if (event->purchase.scale == SUBSCRIPTION_MARK)
+			group->n_subscriptions++;
 		else
 			group->n++;
 	}
 }
 
-/* Brings every customer's purchases together (counting sort). */
+/* Brings every customer's purchases together, and then his subscriptions (counting sort). */
 static void
 scatter(Summary *summary, Bucket *bucket, Grouping *grouping)
 {
@@ -556,8 +605,9 @@ scatter(Summary *summary, Bucket *bucket, Grouping *grouping)
 	for (int g = 0; g < grouping->n_groups; g++)
 	{
 		grouping->groups[g].offset = offset;
-		offset += grouping->groups[g].n;
-		grouping->groups[g].n = 0;
+		offset += grouping->groups[g].n + grouping->groups[g].n_subscriptions;
+		grouping->groups[g].next = grouping->groups[g].offset;
+		grouping->groups[g].next_subscription = grouping->groups[g].offset + grouping->groups[g].n;
 	}
 	grouping->rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CvmPurchase) * offset + 1);
 	for (Size at = 0; at < grouping->bytes; at += event_size(type, grouping->events + at))
@@ -565,22 +615,46 @@ scatter(Summary *summary, Bucket *bucket, Grouping *grouping)
 		const Event *event = (const Event *) (grouping->events + at);
 		CustomerGroup	   *group = &grouping->groups[grouping->group_of[i++]];
 
-		if (event->purchase.scale != PRIOR_MARK)
-			grouping->rows[group->offset + group->n++] = event->purchase;
+		if (event->purchase.scale == SUBSCRIPTION_MARK)
+			grouping->rows[group->next_subscription++] = event->purchase;
+		else if (event->purchase.scale != PRIOR_MARK)
+			grouping->rows[group->next++] = event->purchase;
 	}
 }
 
+/* What follows a record with subscriptions: the key's bytes, and they. */
+static char *
+tail_with_subscriptions(const CvmPurchase *rows, int n, const char *key, Size key_size, Size *size)
+{
+	SubscriptionList *list;
+	char	   *tail;
+
+	*size = MAXALIGN(key_size) + CVM_SUBSCRIPTION_LIST_SIZE(n);
+	tail = MemoryContextAllocExtended(CurrentMemoryContext, *size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	memcpy(tail, key, key_size);
+	list = (SubscriptionList *) (tail + MAXALIGN(key_size));
+	list->n = n;
+	for (int i = 0; i < n; i++)
+		list->item[i] = cvm_subscription_unpack(&rows[i]);
+	cvm_subscriptions_sort(list);
+	return tail;
+}
+
 static void
-emit(Summary *summary, CustomerGroup *group, CustomerRecord *record)
+emit(Summary *summary, Grouping *grouping, CustomerGroup *group, CustomerRecord *record)
 {
 	const CustomerKey *type = &summary->population->key;
 	const Event *event = (const Event *) group->event;
+	const char *tail = group->event + sizeof(Event);
+	Size		tail_size = type->byval ? 0 : event->key;
 
 	record->prior_segment = group->prior_segment;
 	record->prior_since = group->prior_since;
 	record->key = type->byval ? (Datum) event->key : (Datum) 0;
-	cvm_spool_add(summary->population->customers, record, sizeof(CustomerRecord),
-				  group->event + sizeof(Event), type->byval ? 0 : event->key);
+	if (record->subscriptions > 0)
+		tail = tail_with_subscriptions(grouping->rows + group->offset + group->n, group->n_subscriptions,
+									   tail, tail_size, &tail_size);
+	cvm_spool_add(summary->population->customers, record, sizeof(CustomerRecord), tail, tail_size);
 }
 
 static void
@@ -597,11 +671,17 @@ group_bucket(Summary *summary, Bucket *bucket)
 		CustomerRecord record;
 
 		CHECK_FOR_INTERRUPTS();
-		if (group->n == 0)
-			continue;			/* was a member once, has no purchase in the feed any more */
+		if (group->n == 0 && group->n_subscriptions == 0)
+			continue;			/* was a member once, is in no feed any more */
 		memset(&record, 0, sizeof(record));
+		if (group->n_subscriptions > 0)
+		{
+			record.subscriptions = sizeof(CustomerRecord) +
+				(summary->population->key.byval ? 0 : MAXALIGN(((const Event *) group->event)->key));
+			summary->population->n_subscribers++;
+		}
 		cvm_count_customer(summary->stats, grouping.rows + group->offset, group->n, &record);
-		emit(summary, group, &record);
+		emit(summary, &grouping, group, &record);
 	}
 }
 
@@ -689,12 +769,14 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	summary->stats = cvm_population_begin(plan, population, context);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	receive(summary, plan->purchases_query);
-	summary->prior = true;
-	if (population->purchases_read > population->after_as_of)
+	receive(summary, plan->purchases_query, start_purchases, receive_purchase);
+	if (plan->contracts.query)
+		receive(summary, plan->contracts.query, start_subscriptions, receive_subscription);
+	if (population->purchases_read > population->after_as_of ||
+		population->subscriptions_read > population->subscriptions_after_as_of)
 	{
 		check_output(summary);
-		receive(summary, prior_query(plan));
+		receive(summary, prior_query(plan), start_prior, receive_prior);
 	}
 	PopActiveSnapshot();
 	group_buckets(summary);

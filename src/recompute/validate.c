@@ -268,7 +268,7 @@ make_cases(Validation *v)
 	while ((record = cvm_spool_next(population->customers, &size)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (((const CustomerRecord *) record)->history.repeat_periods >= 0)
+		if (cvm_buys(v->plan, (const CustomerRecord *) record))
 			add_case(v, (const CustomerRecord *) record);
 	}
 	MemoryContextSwitchTo(old);
@@ -289,7 +289,7 @@ compare_outcome(Validation *v)
 		Case	   *known;
 
 		CHECK_FOR_INTERRUPTS();
-		if (customer->history.repeat_periods < 0 ||
+		if (!cvm_buys(v->plan, customer) ||
 			(known = find_case(v, cvm_record_key(v->outcome, customer))) == NULL)
 			continue;
 		known->purchases = customer->history.repeat_periods - known->x;
@@ -425,7 +425,7 @@ predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const do
 		double		purchases;
 
 		CHECK_FOR_INTERRUPTS();
-		if (customer->history.repeat_periods < 0 ||
+		if (!cvm_buys(candidate->plan, customer) ||
 			(known = find_case(v, cvm_record_key(population, customer))) == NULL)
 			continue;
 		cvm_row_of_history(candidate->plan, &customer->history, &row);
