@@ -172,20 +172,20 @@ COMMENT ON FUNCTION cvm.promote(bigint) IS
 CREATE FUNCTION cvm.rollback(portfolio text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    leading text;
+    leader text;
     present bigint;
     previous bigint;
 BEGIN
     PERFORM cvm.own_portfolio(portfolio);
     -- the purchase model leads; where there are none, the retention model
-    leading := CASE WHEN EXISTS (SELECT FROM cvm.fitted_model m WHERE m.portfolio = rollback.portfolio AND m.role = 'purchases')
+    leader := CASE WHEN EXISTS (SELECT FROM cvm.fitted_model m WHERE m.portfolio = rollback.portfolio AND m.role = 'purchases')
                     THEN 'purchases' ELSE 'retention' END;
-    present := coalesce((SELECT CASE leading WHEN 'purchases' THEN p.purchase_model_id ELSE p.retention_model_id END
+    present := coalesce((SELECT CASE leader WHEN 'purchases' THEN p.purchase_model_id ELSE p.retention_model_id END
                          FROM cvm.promotion p WHERE p.portfolio = rollback.portfolio),
                         (SELECT max(m.model_id) FROM cvm.fitted_model m
-                         WHERE m.portfolio = rollback.portfolio AND m.role = leading AND m.status = 'live'));
+                         WHERE m.portfolio = rollback.portfolio AND m.role = leader AND m.status = 'live'));
     SELECT max(m.model_id) INTO previous FROM cvm.fitted_model m
-    WHERE m.portfolio = rollback.portfolio AND m.role = leading AND m.live_since IS NOT NULL AND m.model_id < present;
+    WHERE m.portfolio = rollback.portfolio AND m.role = leader AND m.live_since IS NOT NULL AND m.model_id < present;
     IF previous IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('portfolio "%s" has no earlier model to go back to', portfolio),

@@ -19,8 +19,10 @@
  *	  E[V^2] = m^2 q^(2 (u - 1)) (2 q D(rate) - (1 + q) D(2 rate)) / (1 - q)
  *
  * Subscriptions and purchases of a customer are taken as independent of each
- * other: values and variances add, and quantiles of a sum are those of the gamma
- * distribution that has both.
+ * other: values and variances add.  The quantiles of a sum are as far from its
+ * mean as the root of the sum of the squares of how far those of the parts are
+ * from theirs, on either side: exact for normal parts and where there is only
+ * one, never beyond the sums of the quantiles.
  */
 #include "retention.h"
 
@@ -389,8 +391,8 @@ typedef struct Sums
 	double		churned;		/* P(none lasts beyond the horizon) */
 	double		mean;
 	double		variance;
-	double		low;			/* if one runs */
-	double		high;
+	double		below;			/* squares of mean - low quantile */
+	double		above;			/* ... of high quantile - mean */
 	int32		last_paid_on;
 	int64		next_on;
 	int32		started_on;		/* the first */
@@ -401,6 +403,13 @@ price_of(const Subscription *subscription)
 {
 	/* digits that a double holds divide exactly; the others do so to its last one or two */
 	return (double) subscription->price / pow(10, subscription->scale);
+}
+
+static void
+add_spread(double mean, double low, double high, Sums *sums)
+{
+	sums->below += fmax(mean - low, 0) * fmax(mean - low, 0);
+	sums->above += fmax(high - mean, 0) * fmax(high - mean, 0);	/* a mean above most of the distribution */
 }
 
 static void
@@ -425,8 +434,7 @@ add_running(ContractValuer *valuer, const Subscription *subscription, const Cont
 	sums->churned *= 1 - p->retained;
 	sums->mean += worth * p->mean;
 	sums->variance += worth * worth * p->variance;
-	sums->low = worth * p->low;
-	sums->high = worth * p->high;
+	add_spread(worth * p->mean, worth * p->low, worth * p->high, sums);
 }
 
 static void
@@ -451,9 +459,8 @@ sum_subscriptions(ContractValuer *valuer, const SubscriptionList *list, Sums *su
 	}
 }
 
-/* Means and variances add; one subscription alone has quantiles of its own. */
 static void
-add_money(const ContractValuer *valuer, const Sums *sums, bool alone, CustomerValue *value)
+add_money(Sums *sums, bool alone, CustomerValue *value)
 {
 	double		purchases = value->expected_purchases - sums->expected;
 	double		money = sums->expected_money + (alone ? 0 : purchases * value->expected_spend);
@@ -462,18 +469,15 @@ add_money(const ContractValuer *valuer, const Sums *sums, bool alone, CustomerVa
 		value->expected_spend = money / value->expected_purchases;
 	else if (alone)
 		value->expected_spend = sums->price / sums->prices;
+	if (sums->running > 0)
+	{
+		if (!alone)
+			add_spread(value->residual_value, value->residual_low, value->residual_high, sums);
+		value->residual_low = fmax(value->residual_value + sums->mean - sqrt(sums->below), 0);
+		value->residual_high = value->residual_value + sums->mean + sqrt(sums->above);
+	}
 	value->residual_value += sums->mean;
 	value->residual_variance += sums->variance;
-	if (alone && sums->running <= 1)
-	{
-		value->residual_low = sums->low;
-		value->residual_high = sums->high;
-	}
-	else if (sums->running > 0)
-	{
-		value->residual_low = cvm_sum_quantile(value->residual_value, value->residual_variance, 0.05);
-		value->residual_high = cvm_sum_quantile(value->residual_value, value->residual_variance, 0.95);
-	}
 	value->valued = true;
 }
 
@@ -527,6 +531,6 @@ cvm_value_contracts(ContractValuer *valuer, const CustomerRecord *record, Custom
 	}
 	value->scored = true;
 	if (known)
-		add_money(valuer, &sums, alone, value);
+		add_money(&sums, alone, value);
 	set_status(valuer, &sums, alone, value);
 }

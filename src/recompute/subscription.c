@@ -58,14 +58,24 @@ row_error_context(void *arg)
 	errcontext("subscription of customer %s", customer_text(arg));
 }
 
-/* NULL and infinity are two ways to say that there is no end. */
-static bool
-is_endless(TupleTableSlot *slot, Oid type)
+/* -1 for -infinity, 1 for infinity, else 0 */
+static int
+infinite(Datum value, Oid type)
 {
-	if (slot->tts_isnull[2])
-		return true;
-	return type == DATEOID ? DATE_IS_NOEND(DatumGetDateADT(slot->tts_values[2]))
-		: TIMESTAMP_IS_NOEND(DatumGetTimestamp(slot->tts_values[2]));
+	if (type == DATEOID)
+		return DATE_IS_NOEND(DatumGetDateADT(value)) - DATE_IS_NOBEGIN(DatumGetDateADT(value));
+	return TIMESTAMP_IS_NOEND(DatumGetTimestamp(value)) - TIMESTAMP_IS_NOBEGIN(DatumGetTimestamp(value));
+}
+
+static TimestampTz
+read_time(const RecomputePlan *plan, TupleTableSlot *slot, int column, Oid type)
+{
+	if (infinite(slot->tts_values[column], type) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("a subscription can not %s", column == 1 ? "start at an infinite time" : "end before all time"),
+				 errhint("Map a view that leaves such rows out; an end that is NULL or infinity means running.")));
+	return cvm_instant_from_datum(&plan->calendar, slot->tts_values[column], type);
 }
 
 static void
@@ -97,9 +107,9 @@ read_end(const RecomputePlan *plan, const SubscriptionTypes *types, TupleTableSl
 	int32		day;
 
 	subscription->ended_on = CVM_RUNNING;
-	if (is_endless(slot, types->ended))
+	if (slot->tts_isnull[2] || infinite(slot->tts_values[2], types->ended) > 0)
 		return;
-	ended = cvm_instant_from_datum(&plan->calendar, slot->tts_values[2], types->ended);
+	ended = read_time(plan, slot, 2, types->ended);
 	day = cvm_local_day(plan, ended);
 	if (day < subscription->started_on)
 		ereport(ERROR,
@@ -118,7 +128,7 @@ cvm_subscription_read(const RecomputePlan *plan, const SubscriptionTypes *types,
 
 	memset(subscription, 0, sizeof(*subscription));
 	error_context_stack = &callback;
-	started = cvm_instant_from_datum(&plan->calendar, slot->tts_values[1], types->started);
+	started = read_time(plan, slot, 1, types->started);
 	subscription->started_on = cvm_local_day(plan, started);
 	read_end(plan, types, slot, subscription);
 	read_price(types, slot, subscription);
