@@ -20,7 +20,7 @@ TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o
 	src/types/satisfaction_interval.o
 ENGINE_OBJS = src/row.o src/fit.o src/question.o src/score.o src/next_purchase.o src/score_value.o src/simulate.o \
 	src/recompute/recompute.o src/recompute/owner.o src/recompute/plan.o \
-	src/recompute/check.o src/recompute/spool.o src/recompute/ranks.o src/recompute/summarise.o \
+	src/recompute/check.o src/recompute/spool.o src/recompute/ranks.o src/recompute/buckets.o src/recompute/summarise.o \
 	src/recompute/population.o src/recompute/segment.o src/recompute/value.o src/recompute/names.o \
 	src/recompute/partition.o src/recompute/publish.o src/recompute/retire.o src/recompute/registry.o \
 	src/recompute/subscription.o src/recompute/retention.o src/recompute/drift.o src/recompute/validate.o

@@ -2,7 +2,7 @@
  * engine.h: what the steps of a recompute hand to each other.
  *
  *	  plan.c       options of the portfolio, resolved now       -> RecomputePlan
- *	  summarise.c  feeds -> one record per customer             -> Spool, Population
+ *	  summarise.c  feeds -> one record per customer (buckets.h) -> Spool, Population
  *	  recompute.c  fit: records -> models                       -> FittedPair
  *	  value.c      model + record -> numbers of one customer    -> CustomerValue
  *	  retention.c  the same of subscriptions (subscription.h): fit, and numbers added
