@@ -99,7 +99,7 @@ BEGIN
     END IF;
     specification := coalesce(specification, jsonb_build_object(
         'family', cvm.option_family(options, 'retention', 'sbg'), 'renewal', cvm.option_renewal(options),
-        'time_zone', cvm.option_text(options, 'time_zone', 'UTC')));
+        'time_zone', cvm.live_specification(portfolio) ->> 'time_zone'));
     family := specification ->> 'family';
     renewal := (specification ->> 'renewal')::interval;
     RETURN NEXT;

@@ -226,6 +226,17 @@ shift_decimal(int128 value, int digits)
 	return (value >= 0 ? value + divisor / 2 : value - divisor / 2) / divisor;
 }
 
+static int64
+checked_realised(int128 value)
+{
+	if (value >= MAX_REALISED || value <= -MAX_REALISED)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the realised value of a customer exceeds 9e14"),
+				 errhint("Map a view that counts money in a larger unit.")));
+	return (int64) value;
+}
+
 /*
  * Realised value: money / 10^scale times the margin, in 1/10000 of the currency
  * unit, so that what is published adds up exactly.  The margin is the decimal
@@ -246,12 +257,7 @@ realised(const Valuer *valuer, int128 money, int scale)
 	}
 	else
 		exact = shift_decimal(exact, digits);
-	if (exact >= MAX_REALISED || exact <= -MAX_REALISED)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("the realised value of a customer exceeds 9e14"),
-				 errhint("Map a view that counts money in a larger unit.")));
-	return (int64) exact;
+	return checked_realised(exact);
 }
 
 /* All that was bought and paid to date. */
@@ -267,7 +273,7 @@ realised_of(const Valuer *valuer, const CustomerRecord *record)
 	if (list == NULL || valuer->plan->contracts.paid_in_purchases)
 		return value;
 	paid = cvm_subscriptions_paid(valuer->plan, list, &scale);
-	return value + realised(valuer, paid, scale);	/* each below MAX_REALISED, which is half of what fits */
+	return checked_realised((int128) value + realised(valuer, paid, scale));
 }
 
 static void

@@ -193,6 +193,26 @@ SELECT cvm.add_feed('hand', 'subscriptions', 'bare', '{"customer": "who", "start
 SELECT * FROM cvm.check('hand') WHERE finding LIKE '%subscription%';
 CALL cvm.recompute('hand', '2024-03-30 12:00+00');
 SELECT customer_id, p_alive, realised_value, residual_value, subscriptions, status, pg_typeof(customer_id) FROM cvm_hand.customer_value ORDER BY 1;
+-- money that does not fit, in one customer's sum only
+CREATE VIEW dear AS SELECT 1 AS id, date '2024-01-01' AS since, 500000000000000::bigint AS fee FROM generate_series(1, 2);
+SELECT cvm.add_feed('hand', 'subscriptions', 'dear', '{"customer": "id", "started_at": "since", "price": "fee"}');
+CALL cvm.recompute('hand', '2024-01-30 12:00+00');
+-- the owner of the portfolio reads the feed
+CREATE ROLE cvm_test_subscriptions;
+CREATE SCHEMA theirs AUTHORIZATION cvm_test_subscriptions;
+GRANT USAGE ON SCHEMA subscription_test TO cvm_test_subscriptions;
+GRANT SELECT ON no_purchases TO cvm_test_subscriptions;
+SELECT cvm.create_portfolio('theirs', 'no_purchases', 'id', 'at', 'amount', '{"schema": "theirs"}');
+SELECT cvm.add_feed('theirs', 'subscriptions', 'subs', '{"customer": "id", "started_at": "started", "price": "price"}');
+GRANT SELECT (id, started, price) ON subs TO cvm_test_subscriptions;
+SELECT cvm.add_feed('theirs', 'subscriptions', 'subs', '{"customer": "id", "started_at": "started", "price": "price"}');
+CALL cvm.recompute('theirs', '2024-03-30 12:00+00');
+SELECT count(*) AS customers FROM theirs.clv;
+SELECT cvm.drop_portfolio('theirs');
+REVOKE ALL ON no_purchases, subs FROM cvm_test_subscriptions;
+REVOKE USAGE ON SCHEMA subscription_test FROM cvm_test_subscriptions;
+DROP SCHEMA theirs;
+DROP ROLE cvm_test_subscriptions;
 SELECT cvm.drop_feed('hand', 'subscriptions');
 CALL cvm.recompute('hand', '2024-03-30 12:00+00');
 SELECT cvm.drop_portfolio('hand');
