@@ -285,6 +285,37 @@ SELECT cvm.customers(m.model) = count(*) AS fitted_on_the_rest FROM cvm.models m
 WHERE m.portfolio = 'both' AND m.role = 'purchases' AND m.is_live AND c.orders > 0 AND c.subscriptions IS NULL GROUP BY m.model;
 SELECT * FROM cvm.check('both') WHERE finding LIKE '%feed%';
 
+-- renewals of any length against the calendar of SQL: payments made, the next renewal, how many ended
+CREATE TABLE anyday AS
+SELECT i AS id, date '2010-01-01' + (5000 * u(i, 11))::int AS started, CASE WHEN u(i, 12) < 0.5 THEN date '2010-01-01' + (5000 * u(i, 11) + 1500 * u(i, 13))::int END AS ended
+FROM generate_series(1, 2000) i;
+SELECT cvm.create_portfolio('calendar', 'no_purchases', 'id', 'at', 'amount') IS NOT NULL AS created;
+SELECT cvm.add_feed('calendar', 'subscriptions', 'anyday', '{"customer": "id", "started_at": "started", "ended_at": "ended", "price": "id"}');
+CREATE FUNCTION against_calendar(months int, days int, today date) RETURNS TABLE (renewal text, rows bigint, payments_differ bigint, next_differ bigint, silent_differ bigint, ended bigint)
+LANGUAGE plpgsql SET intervalstyle = 'postgres' AS $$
+BEGIN
+    PERFORM cvm.alter_portfolio('calendar', jsonb_build_object('renewal', make_interval(months => months, days => days)));
+    CALL cvm.recompute('calendar', today + interval '6 hours');
+    RETURN QUERY
+    WITH day AS (SELECT s.id, k, (s.started + make_interval(months => k * months))::date + k * days AS due, coalesce(s.ended, 'infinity') AS ended
+                 FROM anyday s, generate_series(0, 6000 / (28 * months + days) + 1) k WHERE s.started <= today),
+         truth AS (SELECT d.id, count(*) FILTER (WHERE k = 0 OR (d.due <= today AND (d.ended > today OR d.due < d.ended))) AS payments,
+                          max(d.due) FILTER (WHERE k = 0 OR (d.due <= today AND (d.ended > today OR d.due < d.ended))) AS last_on,
+                          min(d.due) FILTER (WHERE d.due > today AND d.ended > today) AS next_on
+                   FROM day d GROUP BY d.id)
+    SELECT make_interval(months => months, days => days)::text, count(*), count(*) FILTER (WHERE c.realised_value <> t.payments * t.id),
+           count(*) FILTER (WHERE c.next_purchase_on IS DISTINCT FROM t.next_on), count(*) FILTER (WHERE c.days_silent <> today - t.last_on),
+           count(*) FILTER (WHERE c.p_alive = 0)
+    FROM truth t FULL JOIN cvm_calendar.customer_value c ON c.customer_id = t.id;
+END $$;
+SELECT * FROM against_calendar(1, 0, '2024-02-29');
+SELECT * FROM against_calendar(12, 0, '2024-02-29');
+SELECT * FROM against_calendar(3, 0, '2023-05-31');
+SELECT * FROM against_calendar(0, 7, '2020-01-01');
+SELECT * FROM against_calendar(1, 3, '2018-12-31');
+SELECT * FROM against_calendar(0, 1, '2012-03-01');
+SELECT cvm.drop_portfolio('calendar');
+
 -- ---------- the registry: three models go live, back and forth together ----------
 
 SELECT role, status, partner_id = (SELECT min(model_id) FROM cvm.models WHERE portfolio = 'both') AS first FROM cvm.models WHERE portfolio = 'both' AND status = 'retired' ORDER BY model_id;
