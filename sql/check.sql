@@ -29,7 +29,7 @@ BEGIN
     -- a function of the feed may have set another
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     IF n.row_count = 0 THEN
-        RETURN QUERY SELECT 'error', 'the purchases feed is empty', 'Load purchases, or map another relation with cvm.add_feed.';
+        RETURN QUERY SELECT cvm.no_purchases_level(portfolio), 'the purchases feed is empty', 'Load purchases, or map another relation with cvm.add_feed.';
         RETURN;
     END IF;
     RETURN QUERY

@@ -130,7 +130,7 @@ SELECT pg_catalog.pg_extension_config_dump('cvm.model_id_seq', '');
 -- job_id and attempt are the worker's
 GRANT SELECT, DELETE, INSERT (portfolio, as_of, started_at, status, phase, pid),
     UPDATE (as_of, finished_at, status, phase, pid, sqlstate, purchases, purchases_after_as_of, customers, spend_left_out,
-            purchase_model_id, spend_model_id) ON cvm.run TO PUBLIC;
+            purchase_model_id, spend_model_id, subscriptions, subscriptions_after_as_of, retention_model_id) ON cvm.run TO PUBLIC;
 GRANT SELECT, INSERT, DELETE, UPDATE (message, detail, hint, context) ON cvm.run_error TO PUBLIC;
 GRANT SELECT, DELETE,
     INSERT (portfolio, run_id, role, family, model, as_of, fitted_at, rung, gradient_norm, iterations, condition, partner_id,

@@ -29,7 +29,7 @@ COMMENT ON COLUMN cvm.promotion.decided_by IS 'role that ran the validation, or 
 COMMENT ON COLUMN cvm.promotion.decided_at IS 'when it was decided';
 
 SELECT pg_catalog.pg_extension_config_dump('cvm.promotion', '');
-GRANT SELECT, INSERT, DELETE, UPDATE (specification, base, validation_id, purchase_model_id, spend_model_id, decided_by, decided_at)
+GRANT SELECT, INSERT, DELETE, UPDATE (specification, base, validation_id, purchase_model_id, spend_model_id, retention_model_id, decided_by, decided_at)
     ON cvm.promotion TO PUBLIC;
 ALTER TABLE cvm.promotion ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.promotion USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));

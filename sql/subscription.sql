@@ -101,10 +101,15 @@ BEGIN
         'family', cvm.option_family(options, 'retention', 'sbg'), 'renewal', cvm.option_renewal(options),
         'time_zone', cvm.live_specification(portfolio) ->> 'time_zone'));
     family := specification ->> 'family';
-    renewal := (specification ->> 'renewal')::interval;
+    renewal := cvm.option_renewal(jsonb_build_object('renewal', specification -> 'renewal'));    -- a registry's rows are its owner's to write
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION cvm.subscription_plan(text) IS 'What a recompute of the portfolio would read of its subscriptions and with which options and pinned model, after checking the feed. Errors as of cvm.check_subscriptions_feed.';
+
+CREATE FUNCTION cvm.no_purchases_level(portfolio text) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE WHEN EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = no_purchases_level.portfolio AND f.kind = 'subscriptions') THEN 'warning' ELSE 'error' END;
+COMMENT ON FUNCTION cvm.no_purchases_level(text) IS 'What it means that there is nothing to fit purchase models on: an error, but a warning where there are subscriptions.';
 
 -- A time as a day of the portfolio's time zone, as an expression over the feed's row.
 CREATE FUNCTION cvm.local_day_expression(type oid, "column" text, time_zone text) RETURNS text
@@ -150,6 +155,8 @@ BEGIN
                        cvm.local_day_expression((cvm.feed_column(portfolio, 'subscriptions', relation, 'ended_at')).atttypid, feed.columns ->> 'ended_at', zone)
                    ELSE 'NULL::date' END,
                    price, zone, feed.relation_schema, feed.relation_name) INTO n;
+    -- whatever functions of a view have set
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     RETURN QUERY
     SELECT f.level, format('%s subscriptions %s', f.rows, f.finding), f.hint FROM (VALUES
         ('error', n.no_customer, 'have no customer', 'Map a view that leaves them out.'),
@@ -176,6 +183,7 @@ BEGIN
                    feed.columns ->> 'customer', feed.columns ->> 'started_at', coalesce('f.' || quote_ident(feed.columns ->> 'ended_at'), 'NULL'),
                    feed.relation_schema, feed.relation_name, buyers.relation_schema, buyers.relation_name, buyers.columns ->> 'customer',
                    '::' || cvm.check_subscriptions_feed(portfolio)) INTO c;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     RETURN QUERY
     SELECT f.level, f.finding, f.hint FROM (VALUES
         (1, n.row_count = 0, 'warning', 'the subscriptions feed is empty', 'Load subscriptions, or remove the feed with cvm.drop_feed.'),

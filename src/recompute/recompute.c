@@ -466,8 +466,8 @@ step_fit(Run *run)
 	cvm_env		env = cvm_server_env(scratch);
 
 	cvm_progress(run->run_id, run->phase = "fit", 0, 3);
-	/* where there are subscriptions, nobody need have bought again, nor anything */
-	if (run->population->n_subscribers == 0 || run->population->n_repeaters > 0)
+	/* where there are subscriptions, nobody need have bought */
+	if (run->population->n_subscribers == 0 || run->population->n_buyers > 0)
 	{
 		check_fittable(run);
 		fit_models(run);

@@ -87,6 +87,7 @@ static void
 fit_without_churn(const cvm_family *family, const cvm_table *table, double decisions, cvm_fit_result *fit)
 {
 	memset(fit, 0, sizeof(*fit));
+	fit->family = family;
 	fit->theta[0] = 1;
 	fit->theta[1] = 1 + decisions;
 	for (int i = 2; i < family->n_params; i++)
@@ -153,7 +154,7 @@ fit_and_judge(const RecomputePlan *plan, int64 run_id, const cvm_table *table, d
 		cvm_fit_or_error(contracts->family, table, env, &fit->retention);
 	else
 		fit_without_churn(contracts->family, table, decisions, &fit->retention);
-	fit->retention_model_id = cvm_record_model(plan, run_id, "retention", contracts->family, table, &fit->retention,
+	fit->retention_model_id = cvm_record_model(plan, run_id, "retention", table, &fit->retention,
 											   fit->purchase_model_id, contracts->specification, contracts->source);
 	reason = live.model_id > 0 ? objection(&live, fit) : NULL;
 	if (reason == NULL)
@@ -185,7 +186,7 @@ cvm_choose_retention(const RecomputePlan *plan, int64 run_id, const Population *
 	{
 		fit->retention_model_id = plan->contracts.pinned_model;
 		cvm_load_model(plan, fit->retention_model_id, plan->contracts.family, &fit->retention);
-		cvm_check_pinned(plan, plan->contracts.family, table, fit->retention.theta, fit->retention_model_id);
+		cvm_check_pinned(plan, table, &fit->retention, fit->retention_model_id);
 	}
 	else
 		fit_and_judge(plan, run_id, table, decisions, env, fit);
@@ -279,7 +280,7 @@ retained(const ContractValuer *valuer, const cvm_row *row, double j)
 {
 	if (j > INT_MAX)
 		j = INT_MAX;
-	return j < 1 ? 1 : valuer->contracts->family->pmf_if_alive(valuer->fit->retention.theta, row, j, (int) j);
+	return j < 1 ? 1 : valuer->fit->retention.family->pmf_if_alive(valuer->fit->retention.theta, row, j, (int) j);
 }
 
 /* sum of q^j, j = 1 .. k */
@@ -337,7 +338,7 @@ undiscounted_square(const ContractValuer *valuer, const cvm_row *row, double mos
 static void
 compute_prospects(const ContractValuer *valuer, const ProspectKey *key, Prospects *out)
 {
-	const cvm_family *family = valuer->contracts->family;
+	const cvm_family *family = valuer->fit->retention.family;
 	const double *theta = valuer->fit->retention.theta;
 	cvm_row		row = {.lifetime = key->renewals,.weight = 1};
 	double		q = exp(-valuer->rate);
