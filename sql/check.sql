@@ -29,7 +29,7 @@ BEGIN
     -- a function of the feed may have set another
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     IF n.row_count = 0 THEN
-        RETURN QUERY SELECT 'error', 'the purchases feed is empty', 'Load purchases, or map another relation with cvm.add_feed.';
+        RETURN QUERY SELECT cvm.no_purchases_level(portfolio), 'the purchases feed is empty', 'Load purchases, or map another relation with cvm.add_feed.';
         RETURN;
     END IF;
     RETURN QUERY
@@ -158,6 +158,7 @@ BEGIN
         level := 'error';
         RETURN NEXT;
     END;
+    RETURN QUERY SELECT s.level, s.finding, s.hint FROM cvm.check_subscriptions(portfolio) s;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_rules(portfolio) r;
     SELECT r.status, r.started_at, e.message INTO last FROM cvm.run r LEFT JOIN cvm.run_error e USING (run_id)
     WHERE r.portfolio = check_findings.portfolio ORDER BY r.run_id DESC LIMIT 1;

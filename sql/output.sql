@@ -8,38 +8,39 @@ CREATE FUNCTION cvm.output_dictionary() RETURNS TABLE (relation text, published 
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
-    ('customer', true, NULL, 'Customers and what the models need to know of them. One row per customer with a row in the feed up to as_of.'),
+    ('customer', true, NULL, 'Customers and what the models need to know of them. One row per customer with a purchase, other money or a subscription up to as_of.'),
     ('customer', true, 'customer_id', 'the purchases'' own key, of its own type'),
     ('customer', true, 'history', 'purchase history: argument of the functions of schema cvm'),
     ('customer', true, 'first_at', 'time of the first purchase; NULL without one'),
     ('customer', true, 'last_at', 'time of the last purchase; NULL without one'),
     ('customer', true, 'orders', 'number of rows with an amount of 0 or more'),
     ('customer', true, 'repeat_periods', 'periods with a purchase after the first; 0 also without any purchase, then first_at is NULL'),
-    ('customer', true, 'realised_value', 'value to date: all amounts x margin, undiscounted, currency units'),
+    ('customer', true, 'realised_value', 'value to date: all amounts and payments of subscriptions x margin, undiscounted, currency units'),
+    ('customer', true, 'subscriptions', 'subscriptions that run at as_of; 0 if all have ended, NULL if the customer never had one'),
     ('clv', true, NULL, 'Customer lifetime value: realised, residual and their sum, all amounts x margin. Realised value is an exact sum, so numeric; expectations are double precision.'),
     ('clv', true, 'customer_id', 'customer'),
     ('clv', true, 'as_of', 'instant at which everything is computed'),
-    ('clv', true, 'method', 'how the score came about: full, penalised, simpler, shrunk; NULL if not scored'),
-    ('clv', true, 'expected_purchases', 'expected purchase periods within the horizon (default 1 year)'),
-    ('clv', true, 'expected_spend', 'expected amount per future purchase period, before margin, currency units'),
-    ('clv', true, 'realised_value', 'value to date, undiscounted, currency units'),
-    ('clv', true, 'residual_value', 'expected discounted future value, unlimited in time unless value_horizon is set, currency units'),
+    ('clv', true, 'method', 'how the score came about: full, penalised, simpler, shrunk; NULL if not scored; of purchases and subscriptions the lower'),
+    ('clv', true, 'expected_purchases', 'expected purchase periods within the horizon (default 1 year), and expected renewals of subscriptions'),
+    ('clv', true, 'expected_spend', 'expected amount per future purchase period, before margin, currency units; of a subscription its price; of both the mean, weighted by the expected numbers'),
+    ('clv', true, 'realised_value', 'value to date, undiscounted, currency units: purchases + payments of subscriptions'),
+    ('clv', true, 'residual_value', 'expected discounted future value, unlimited in time unless value_horizon is set, currency units: purchases + subscriptions'),
     ('clv', true, 'residual_low', '5 % quantile of the predictive distribution of the residual value at the fitted parameters'),
     ('clv', true, 'residual_high', '95 % quantile of the predictive distribution of the residual value at the fitted parameters'),
     ('clv', true, 'lifetime_value', 'realised_value + residual_value'),
     ('clv', true, 'currency', 'currency code of the portfolio; NULL if not given'),
-    ('clv', true, 'model_id', 'purchase model behind the score: see cvm.models'),
-    ('clv', true, 'status', 'ok; new_customer: first purchase in the period of as_of; fallback: scored by a model below the full fit (see method, cvm.check); insufficient_history: no residual value can be had; excluded: money but no purchase'),
-    ('churn', true, NULL, 'Churn: whether and when customers will buy again.'),
+    ('clv', true, 'model_id', 'purchase model behind the score, the retention model where subscriptions alone are: see cvm.models'),
+    ('clv', true, 'status', 'ok; new_customer: first purchase in the period of as_of, or first subscription on its day; fallback: scored by a model below the full fit (see method, cvm.check); insufficient_history: no residual value can be had; excluded: money but neither purchase nor subscription'),
+    ('churn', true, NULL, 'Churn: whether and when customers will buy or renew again.'),
     ('churn', true, 'customer_id', 'customer'),
     ('churn', true, 'as_of', 'instant at which everything is computed'),
-    ('churn', true, 'p_alive', 'probability of being alive as a customer, 0 to 1'),
-    ('churn', true, 'p_no_purchase', 'probability of no purchase within the horizon, 0 to 1'),
-    ('churn', true, 'days_silent', 'days since the last purchase, in the portfolio''s time zone'),
-    ('churn', true, 'is_lapsed', 'silent for longer than the 95 % quantile of the customer''s own gaps (with 3 gaps or more), else of everybody''s'),
+    ('churn', true, 'p_alive', 'probability of being alive as a customer, 0 to 1; 1 while a subscription runs'),
+    ('churn', true, 'p_no_purchase', 'probability of no purchase within the horizon, 0 to 1; of a subscription: that it does not last beyond the renewals in the horizon; of both: the product'),
+    ('churn', true, 'days_silent', 'days since the last purchase or payment of a subscription, in the portfolio''s time zone'),
+    ('churn', true, 'is_lapsed', 'silent for longer than the 95 % quantile of the customer''s own gaps (with 3 gaps or more), else of everybody''s; false while a subscription runs, true where all there were have ended and nothing was bought'),
     ('churn', true, 'churn_risk', 'p_no_purchase; tells more than p_alive of one-time buyers, which in bg/nbd is 1'),
-    ('churn', true, 'next_purchase_on', 'median day of the next purchase if alive; NULL beyond ten years'),
-    ('churn', true, 'value_at_risk', 'residual value if alive x (1 - p_alive), currency units'),
+    ('churn', true, 'next_purchase_on', 'median day of the next purchase if alive, or the next renewal if that is sooner; NULL beyond ten years'),
+    ('churn', true, 'value_at_risk', 'residual value of purchases if alive x (1 - p_alive), currency units; 0 for subscriptions, of which is known whether they run'),
     ('churn', true, 'status', 'as in clv'),
     ('equity', true, NULL, 'Customer equity by segment and in all, one set of rows per as_of; earlier dates are kept.'),
     ('equity', true, 'as_of', 'instant of the recompute'),
@@ -58,7 +59,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('segment_member', true, 'recency_score', '1 to 5, 5 for the latest last purchase; equal values score equal'),
     ('segment_member', true, 'frequency_score', '1 to 5, 5 for the most purchase periods'),
     ('segment_member', true, 'monetary_score', '1 to 5, 5 for the largest sum of amounts'),
-    ('segment_member', true, 'rfm_cell', 'the three scores, such as 5-4-3'),
+    ('segment_member', true, 'rfm_cell', 'the three scores, such as 5-4-3; they count purchases: NULL without one'),
     ('segment_member', true, 'segment', 'first rule of segment_rule that is true; unclassified if none is'),
     ('segment_member', true, 'since', 'as_of of the first of the runs that found the customer in this segment without a break'),
     ('segment_summary', true, NULL, 'Segments in numbers, of the published run.'),
@@ -69,7 +70,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('segment_summary', true, 'orders', 'number of orders to date'),
     ('segment_summary', true, 'mean_spend', 'mean amount per order to date (refunds deducted), before margin; not that of customer_value, which is per repeat period'),
     ('segment_summary', true, 'equity_share', 'residual_value / that of all customers, 0 to 1'),
-    ('cohort_retention', true, NULL, 'Customers by the month of their first purchase, and how many bought in each month after it.'),
+    ('cohort_retention', true, NULL, 'Customers by the month of their first purchase, and how many bought in each month after it. Purchases only: subscriptions do not show.'),
     ('cohort_retention', true, 'cohort_on', 'first day of the month of the first purchase'),
     ('cohort_retention', true, 'age_periods', 'months since the cohort''s month; the last one may be unfinished at as_of'),
     ('cohort_retention', true, 'customers', 'size of the cohort at its start'),
@@ -96,17 +97,18 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('customer_value', true, 'residual_high', '95 % quantile of the residual value'),
     ('customer_value', true, 'lifetime_value', 'realised + residual value'),
     ('customer_value', true, 'currency', 'currency code'),
-    ('customer_value', true, 'expected_purchases', 'expected purchase periods within the horizon'),
+    ('customer_value', true, 'expected_purchases', 'expected purchase periods and renewals within the horizon'),
     ('customer_value', true, 'expected_spend', 'expected amount per future purchase period'),
     ('customer_value', true, 'p_alive', 'probability of being alive as a customer; in bg/nbd 1 of one-time buyers: there churn_risk tells more'),
     ('customer_value', true, 'churn_risk', 'probability of no purchase within the horizon'),
     ('customer_value', true, 'value_at_risk', 'residual value if alive x (1 - p_alive)'),
-    ('customer_value', true, 'days_silent', 'days since the last purchase'),
+    ('customer_value', true, 'days_silent', 'days since the last purchase or payment'),
     ('customer_value', true, 'is_lapsed', 'silent longer than usual'),
-    ('customer_value', true, 'next_purchase_on', 'median day of the next purchase if alive'),
-    ('customer_value', true, 'model_id', 'purchase model'),
+    ('customer_value', true, 'next_purchase_on', 'median day of the next purchase if alive, or the next renewal'),
+    ('customer_value', true, 'model_id', 'purchase model, or retention model'),
     ('customer_value', true, 'method', 'how the score came about'),
     ('customer_value', true, 'status', 'whether the customer is scored'),
+    ('customer_value', true, 'subscriptions', 'subscriptions that run; NULL without any'),
     ('segment_rule', true, NULL, 'Segments as rules that may be edited, taken up by the next recompute: the first rule by position that is true names the segment.'),
     ('segment_rule', true, 'position', 'order in which the rules are tried'),
     ('segment_rule', true, 'segment', 'name of the segment; several rules may share one; all is reserved'),
@@ -131,11 +133,12 @@ BEGIN
         residual_value float8, residual_low float8, residual_high float8, value_at_risk float8,
         next_purchase_on date, days_silent integer, is_lapsed boolean, realised_value numeric(19,4) NOT NULL,
         recency_score smallint, frequency_score smallint, monetary_score smallint,
-        segment text NOT NULL, since timestamptz NOT NULL) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
+        segment text NOT NULL, since timestamptz NOT NULL,
+        subscriptions integer, contract_model_id bigint) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
     EXECUTE format('CREATE TABLE %I.published (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), run_id bigint NOT NULL, as_of timestamptz NOT NULL,
         published_at timestamptz NOT NULL, published_xid bigint NOT NULL,
-        purchase_model_id bigint, spend_model_id bigint, currency text, margin float8 NOT NULL)', s);
+        purchase_model_id bigint, spend_model_id bigint, retention_model_id bigint, currency text, margin float8 NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.retired_run (run_id bigint PRIMARY KEY, replaced_by_xid bigint NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_rule (
         position integer PRIMARY KEY, segment text NOT NULL CHECK (segment <> ''all''), predicate text NOT NULL)', s);
@@ -162,12 +165,12 @@ DECLARE
 BEGIN
     EXECUTE format('CREATE VIEW %I.customer AS
         SELECT s.customer_id, s.history, cvm.first_at(s.history) AS first_at, cvm.last_at(s.history) AS last_at,
-               cvm.orders(s.history) AS orders, cvm.repeat_periods(s.history) AS repeat_periods, s.realised_value %s', s, source);
+               cvm.orders(s.history) AS orders, cvm.repeat_periods(s.history) AS repeat_periods, s.realised_value, s.subscriptions %s', s, source);
     EXECUTE format('CREATE VIEW %I.clv AS
         SELECT s.customer_id, p.as_of, s.method, s.expected_purchases, s.expected_spend, s.realised_value,
                s.residual_value, s.residual_low, s.residual_high,
                s.realised_value::float8 + s.residual_value AS lifetime_value, p.currency,
-               p.purchase_model_id AS model_id, s.status %s', s, source);
+               coalesce(s.contract_model_id, p.purchase_model_id) AS model_id, s.status %s', s, source);
     EXECUTE format('CREATE VIEW %I.churn AS
         SELECT s.customer_id, p.as_of, s.p_alive, s.p_no_purchase, s.days_silent, s.is_lapsed,
                s.p_no_purchase AS churn_risk, s.next_purchase_on, s.value_at_risk, s.status %s', s, source);
@@ -184,7 +187,8 @@ BEGIN
                cvm.mean_spend(s.history) AS mean_spend, s.realised_value, s.residual_value, s.residual_low, s.residual_high,
                s.realised_value::float8 + s.residual_value AS lifetime_value, p.currency,
                s.expected_purchases, s.expected_spend, s.p_alive, s.p_no_purchase AS churn_risk, s.value_at_risk,
-               s.days_silent, s.is_lapsed, s.next_purchase_on, p.purchase_model_id AS model_id, s.method, s.status %s',
+               s.days_silent, s.is_lapsed, s.next_purchase_on,
+               coalesce(s.contract_model_id, p.purchase_model_id) AS model_id, s.method, s.status, s.subscriptions %s',
         s, customer_base_type, source);
     EXECUTE format('CREATE MATERIALIZED VIEW %1$I.segment_summary AS
         SELECT t.segment, t.customers, t.residual_value, t.p_alive, t.orders, t.mean_spend, t.equity_share
@@ -198,7 +202,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.create_output_views(text, text) IS 'Creates the views and materialized views of an output schema.';
 
--- Ten segments, a partition of the 5 x 5 grid of recency and frequency.
+-- Ten segments, a partition of the 5 x 5 grid of recency and frequency, and two for those who subscribe but do not buy.
 CREATE FUNCTION cvm.create_segment_rules(s text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -213,9 +217,11 @@ BEGIN
             (''About to Sleep'', ''recency_score = 3 AND frequency_score <= 2''),
             (''At Risk'', ''recency_score <= 2 AND frequency_score IN (3, 4)''),
             (''Can''''t Lose'', ''recency_score <= 2 AND frequency_score = 5''),
-            (''Hibernating'', ''recency_score <= 2 AND frequency_score <= 2'')) AS r(segment, predicate)', s);
+            (''Hibernating'', ''recency_score <= 2 AND frequency_score <= 2''),
+            (''Subscribers'', ''recency_score IS NULL AND subscriptions > 0''),
+            (''Former Subscribers'', ''recency_score IS NULL AND subscriptions = 0'')) AS r(segment, predicate)', s);
 END $$;
-COMMENT ON FUNCTION cvm.create_segment_rules(text) IS 'Fills segment_rule with the ten segments on recency and frequency scores: a partition of the 5 x 5 grid.';
+COMMENT ON FUNCTION cvm.create_segment_rules(text) IS 'Fills segment_rule with the ten segments on recency and frequency scores, a partition of the 5 x 5 grid, and two of customers with subscriptions but no purchase.';
 
 CREATE FUNCTION cvm.create_output(portfolio text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

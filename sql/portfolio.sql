@@ -137,7 +137,9 @@ FROM (VALUES
     ('value_horizon', 'interval', NULL, 'horizon of residual values; unlimited unless set'),
     ('margin', 'number', '1', 'share of an amount that is value: 1 values revenue, 0.4 a margin of 40 %; above 0, at most 1'),
     ('portfolio_currency', 'text', NULL, 'currency code of the amounts, three letters, shown with every value'),
-    ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase and the spend model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them. A kind that is not named keeps its default: ["bg/nbd"] leaves gamma-gamma for the spend'),
+    ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase, the spend and the retention model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them. A kind that is not named keeps its default: ["bg/nbd"] leaves gamma-gamma for the spend and sbg for subscriptions'),
+    ('renewal', 'interval', '1 month', 'time between the renewals of a subscription, whole days, weeks, months or years: its price is paid at the start and at every renewal'),
+    ('payments_in_purchases', 'boolean', 'false', 'whether the purchases feed has the payments of subscriptions among its rows: then a customer with a subscription is valued by it alone, and realised value comes from the purchases alone'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
     ('schema', 'text', 'cvm_<portfolio>', 'output schema, set when the portfolio is created: an existing empty schema of one''s own, or a new one')
@@ -256,21 +258,20 @@ BEGIN
         PERFORM cvm.bad_option('families', value, 'an array of names, such as ["bg/nbd", "gamma-gamma"], or "auto"');
     END IF;
     SELECT e.name INTO unknown FROM jsonb_array_elements_text(value) AS e(name)
-    WHERE NOT EXISTS (SELECT FROM cvm.families f WHERE f.family = e.name AND f.kind IN ('purchases', 'spend')) LIMIT 1;
+    WHERE NOT EXISTS (SELECT FROM cvm.families f WHERE f.family = e.name) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('"%s" is not a family of purchase or spend models', unknown),
-            HINT = 'Known are: ' || (SELECT string_agg(f.family, ', ' ORDER BY f.kind, f.family) FROM cvm.families f
-                                     WHERE f.kind IN ('purchases', 'spend')) || '.';
+            MESSAGE = format('"%s" is not a family of models', unknown),
+            HINT = 'Known are: ' || (SELECT string_agg(f.family, ', ' ORDER BY f.kind, f.family) FROM cvm.families f) || '.';
     END IF;
-    IF (SELECT count(*) > count(DISTINCT e.name) OR (wanted = 'spend' AND count(*) > 1)
+    IF (SELECT count(*) > count(DISTINCT e.name) OR (wanted <> 'purchases' AND count(*) > 1)
         FROM jsonb_array_elements_text(value) AS e(name) JOIN cvm.families f ON f.family = e.name WHERE f.kind = wanted) THEN
-        PERFORM cvm.bad_option('families', value, 'one family of spend models and no purchase family twice');
+        PERFORM cvm.bad_option('families', value, 'one family of spend models, one of retention models and no purchase family twice');
     END IF;
     RETURN coalesce((SELECT e.name FROM jsonb_array_elements_text(value) WITH ORDINALITY AS e(name, position)
                      JOIN cvm.families f ON f.family = e.name WHERE f.kind = wanted ORDER BY e.position LIMIT 1), default_value);
 END $$;
-COMMENT ON FUNCTION cvm.option_family(jsonb, text, text) IS 'The first family of a kind (purchases, spend) in the option "families", its default where there is none; 22023 if a name is not known.';
+COMMENT ON FUNCTION cvm.option_family(jsonb, text, text) IS 'The first family of a kind (purchases, spend, retention) in the option "families", its default where there is none; 22023 if a name is not known.';
 
 -- Raises on the first option that is unknown or has a bad value.
 CREATE FUNCTION cvm.check_options(options jsonb) RETURNS boolean
@@ -311,6 +312,11 @@ BEGIN
     END IF;
     PERFORM cvm.option_family(options, 'purchases', 'bg/nbd');
     PERFORM cvm.option_family(options, 'spend', 'gamma-gamma');
+    PERFORM cvm.option_family(options, 'retention', 'sbg');
+    PERFORM cvm.option_renewal(options);
+    IF jsonb_typeof(options -> 'payments_in_purchases') NOT IN ('boolean', 'null') THEN
+        PERFORM cvm.bad_option('payments_in_purchases', options -> 'payments_in_purchases', 'true or false');
+    END IF;
     PERFORM cvm.option_number(options, 'drift_threshold', 0.25, 0, true, 100);
     IF jsonb_typeof(options -> 'predictive_interval') NOT IN ('boolean', 'null') THEN
         PERFORM cvm.bad_option('predictive_interval', options -> 'predictive_interval', 'true or false');
@@ -327,7 +333,8 @@ ALTER TABLE cvm.portfolio ADD CONSTRAINT options CHECK (cvm.check_options(option
 CREATE VIEW cvm.feed_kinds WITH (security_invoker = true) AS
 SELECT k.kind, k.required, k.optional, k.description
 FROM (VALUES
-    ('purchases', '{customer,at,amount}'::text[], '{}'::text[], 'one row per order or order line; negative amounts change money only')
+    ('purchases', '{customer,at,amount}'::text[], '{}'::text[], 'one row per order or order line; negative amounts change money only'),
+    ('subscriptions', '{customer,started_at}', '{ended_at,price}', 'one row per subscription: ended_at is NULL while it runs, price is what is paid at the start and at every renewal (option renewal), in the portfolio''s currency')
 ) AS k(kind, required, optional, description);
 COMMENT ON VIEW cvm.feed_kinds IS 'Kinds of feeds and the columns they map.';
 COMMENT ON COLUMN cvm.feed_kinds.kind IS 'kind of feed';
@@ -640,6 +647,8 @@ BEGIN
     SET relation_schema = excluded.relation_schema, relation_name = excluded.relation_name, columns = excluded.columns;
     IF kind = 'purchases' THEN
         PERFORM cvm.check_purchases_feed(portfolio);
+    ELSIF kind = 'subscriptions' THEN
+        PERFORM cvm.check_subscriptions_feed(portfolio);
     END IF;
 END $$;
 COMMENT ON FUNCTION cvm.add_feed(text, text, regclass, jsonb) IS

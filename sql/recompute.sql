@@ -19,7 +19,10 @@ CREATE TABLE cvm.run (
     customers bigint,
     spend_left_out bigint,
     purchase_model_id bigint,
-    spend_model_id bigint
+    spend_model_id bigint,
+    subscriptions bigint,
+    subscriptions_after_as_of bigint,
+    retention_model_id bigint
 );
 COMMENT ON SEQUENCE cvm.run_id_seq IS 'Numbers runs.';
 CREATE INDEX run_of_portfolio ON cvm.run (portfolio, run_id);
@@ -42,6 +45,9 @@ COMMENT ON COLUMN cvm.run.customers IS 'customers found';
 COMMENT ON COLUMN cvm.run.spend_left_out IS 'repeat buyers left out of the spend model because their mean spend is not positive';
 COMMENT ON COLUMN cvm.run.purchase_model_id IS 'purchase model its scores come from';
 COMMENT ON COLUMN cvm.run.spend_model_id IS 'spend model its scores come from';
+COMMENT ON COLUMN cvm.run.subscriptions IS 'rows read from the subscriptions feed; NULL without one';
+COMMENT ON COLUMN cvm.run.subscriptions_after_as_of IS 'subscriptions left out because they start after as_of';
+COMMENT ON COLUMN cvm.run.retention_model_id IS 'retention model its scores come from; NULL without subscriptions';
 
 CREATE TABLE cvm.run_error (
     run_id bigint NOT NULL,
@@ -66,7 +72,7 @@ CREATE TABLE cvm.fitted_model (
     model_id bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME cvm.model_id_seq) PRIMARY KEY,
     portfolio text NOT NULL,
     run_id bigint NOT NULL,
-    role text NOT NULL CHECK (role IN ('purchases', 'spend')),
+    role text NOT NULL CHECK (role IN ('purchases', 'spend', 'retention')),
     family text NOT NULL,
     model cvm.model NOT NULL,
     as_of timestamptz NOT NULL,
@@ -94,7 +100,7 @@ COMMENT ON TABLE cvm.fitted_model IS 'The registry of models that recomputes fit
 COMMENT ON COLUMN cvm.fitted_model.model_id IS 'number of the model';
 COMMENT ON COLUMN cvm.fitted_model.portfolio IS 'portfolio';
 COMMENT ON COLUMN cvm.fitted_model.run_id IS 'run that fitted it';
-COMMENT ON COLUMN cvm.fitted_model.role IS 'purchases or spend';
+COMMENT ON COLUMN cvm.fitted_model.role IS 'purchases, spend or retention';
 COMMENT ON COLUMN cvm.fitted_model.family IS 'family of the model: see cvm.families; shrunk-rate on the rung shrunk';
 COMMENT ON COLUMN cvm.fitted_model.model IS 'the fitted model, argument of the functions of schema cvm';
 COMMENT ON COLUMN cvm.fitted_model.as_of IS 'instant up to which it has seen purchases';
@@ -103,11 +109,11 @@ COMMENT ON COLUMN cvm.fitted_model.rung IS 'rung of the ladder: full, penalised,
 COMMENT ON COLUMN cvm.fitted_model.gradient_norm IS 'norm of the gradient in log parameters per customer at the end of the fit; NULL if nothing was climbed';
 COMMENT ON COLUMN cvm.fitted_model.iterations IS 'evaluations of the likelihood';
 COMMENT ON COLUMN cvm.fitted_model.condition IS 'condition number of the observed information in log parameters; NULL if nothing was climbed';
-COMMENT ON COLUMN cvm.fitted_model.partner_id IS 'the other model of the pair: purchases and spend are fitted, published and rejected together';
-COMMENT ON COLUMN cvm.fitted_model.specification IS 'what was fitted: family, spend_family, period, time_unit, time_zone';
-COMMENT ON COLUMN cvm.fitted_model.source IS 'what it was fitted on: relation and columns of the purchases feed';
+COMMENT ON COLUMN cvm.fitted_model.partner_id IS 'purchases and spend: the other model of the pair, which are fitted, published and rejected together; retention: the purchase model of its run';
+COMMENT ON COLUMN cvm.fitted_model.specification IS 'what was fitted: family, spend_family, period, time_unit, time_zone; of a retention model family, renewal, time_zone';
+COMMENT ON COLUMN cvm.fitted_model.source IS 'what it was fitted on: relation and columns of the purchases feed, of a retention model of the subscriptions feed';
 COMMENT ON COLUMN cvm.fitted_model.fingerprint IS 'hash of the customers'' sufficient statistics it was fitted on, 32 hexadecimal digits, whatever their order';
-COMMENT ON COLUMN cvm.fitted_model.purchases IS 'repeat purchases of all customers it was fitted on';
+COMMENT ON COLUMN cvm.fitted_model.purchases IS 'repeat purchases of all customers it was fitted on; of a retention model, subscriptions that have ended';
 COMMENT ON COLUMN cvm.fitted_model.extension_version IS 'version of the extension that fitted it';
 COMMENT ON COLUMN cvm.fitted_model.status IS 'candidate: fitted, not published; live: the published scores come from it; rejected: by the gate, see reason; retired: was live';
 COMMENT ON COLUMN cvm.fitted_model.reason IS 'why it has its status';
@@ -124,7 +130,7 @@ SELECT pg_catalog.pg_extension_config_dump('cvm.model_id_seq', '');
 -- job_id and attempt are the worker's
 GRANT SELECT, DELETE, INSERT (portfolio, as_of, started_at, status, phase, pid),
     UPDATE (as_of, finished_at, status, phase, pid, sqlstate, purchases, purchases_after_as_of, customers, spend_left_out,
-            purchase_model_id, spend_model_id) ON cvm.run TO PUBLIC;
+            purchase_model_id, spend_model_id, subscriptions, subscriptions_after_as_of, retention_model_id) ON cvm.run TO PUBLIC;
 GRANT SELECT, INSERT, DELETE, UPDATE (message, detail, hint, context) ON cvm.run_error TO PUBLIC;
 GRANT SELECT, DELETE,
     INSERT (portfolio, run_id, role, family, model, as_of, fitted_at, rung, gradient_norm, iterations, condition, partner_id,

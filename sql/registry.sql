@@ -12,6 +12,7 @@ CREATE TABLE cvm.promotion (
     validation_id bigint,
     purchase_model_id bigint,
     spend_model_id bigint,
+    retention_model_id bigint,
     decided_by text NOT NULL DEFAULT current_user,
     decided_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CHECK ((purchase_model_id IS NULL) = (spend_model_id IS NULL))
@@ -23,11 +24,12 @@ COMMENT ON COLUMN cvm.promotion.base IS 'options under which it was promoted; wh
 COMMENT ON COLUMN cvm.promotion.validation_id IS 'validation that promoted it';
 COMMENT ON COLUMN cvm.promotion.purchase_model_id IS 'pinned purchase model: its parameters are used, nothing is fitted; NULL: refits go live';
 COMMENT ON COLUMN cvm.promotion.spend_model_id IS 'pinned spend model, its partner';
+COMMENT ON COLUMN cvm.promotion.retention_model_id IS 'pinned retention model that was live with them; NULL: that of the subscriptions is fitted';
 COMMENT ON COLUMN cvm.promotion.decided_by IS 'role that ran the validation, or that pinned';
 COMMENT ON COLUMN cvm.promotion.decided_at IS 'when it was decided';
 
 SELECT pg_catalog.pg_extension_config_dump('cvm.promotion', '');
-GRANT SELECT, INSERT, DELETE, UPDATE (specification, base, validation_id, purchase_model_id, spend_model_id, decided_by, decided_at)
+GRANT SELECT, INSERT, DELETE, UPDATE (specification, base, validation_id, purchase_model_id, spend_model_id, retention_model_id, decided_by, decided_at)
     ON cvm.promotion TO PUBLIC;
 ALTER TABLE cvm.promotion ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.promotion USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
@@ -114,11 +116,35 @@ COMMENT ON FUNCTION cvm.complete_specification(jsonb, jsonb) IS 'A specification
 
 -- ---------- promote, roll back, unpin ----------
 
+-- What was live together: of the last run that scored with the model, else as they were fitted.
+CREATE FUNCTION cvm.models_with(chosen cvm.fitted_model) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result bigint[];
+BEGIN
+    SELECT ARRAY[r.purchase_model_id, r.spend_model_id, r.retention_model_id] INTO result FROM cvm.run r
+    WHERE r.portfolio = chosen.portfolio AND r.status = 'succeeded'
+      AND chosen.model_id = CASE chosen.role WHEN 'purchases' THEN r.purchase_model_id WHEN 'spend' THEN r.spend_model_id ELSE r.retention_model_id END
+    ORDER BY r.run_id DESC LIMIT 1;
+    IF FOUND THEN
+        RETURN result;
+    END IF;
+    SELECT ARRAY[p.model_id, p.partner_id,
+                 CASE chosen.role WHEN 'retention' THEN chosen.model_id
+                                  ELSE (SELECT max(t.model_id) FROM cvm.fitted_model t
+                                        WHERE t.portfolio = chosen.portfolio AND t.role = 'retention' AND t.partner_id = p.model_id) END]
+    INTO result FROM cvm.fitted_model p
+    WHERE p.portfolio = chosen.portfolio AND p.role = 'purchases'
+      AND p.model_id = CASE chosen.role WHEN 'purchases' THEN chosen.model_id ELSE chosen.partner_id END;
+    RETURN coalesce(result, ARRAY[NULL, NULL, CASE chosen.role WHEN 'retention' THEN chosen.model_id END]);
+END $$;
+COMMENT ON FUNCTION cvm.models_with(cvm.fitted_model) IS 'The purchase, spend and retention model that a model is published with, itself among them; NULL where there is none.';
+
 CREATE FUNCTION cvm.promote(model_id bigint) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     chosen cvm.fitted_model;
-    pair bigint[];
+    live bigint[];
 BEGIN
     SELECT m.* INTO chosen FROM cvm.fitted_model m WHERE m.model_id = promote.model_id;
     IF NOT FOUND THEN
@@ -127,33 +153,39 @@ BEGIN
             HINT = 'The view cvm.models lists those you may use.';
     END IF;
     PERFORM cvm.own_portfolio(chosen.portfolio);
-    pair := CASE chosen.role WHEN 'purchases' THEN ARRAY[chosen.model_id, chosen.partner_id] ELSE ARRAY[chosen.partner_id, chosen.model_id] END;
-    IF pair[1] IS NULL OR pair[2] IS NULL THEN
+    live := cvm.models_with(chosen);
+    IF chosen.role <> 'retention' AND (live[1] IS NULL OR live[2] IS NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('model %s has no partner to be published with', model_id),
             DETAIL = 'A purchase and a spend model are published together.';
     END IF;
-    INSERT INTO cvm.promotion AS p (portfolio, purchase_model_id, spend_model_id) VALUES (chosen.portfolio, pair[1], pair[2])
+    INSERT INTO cvm.promotion AS p (portfolio, purchase_model_id, spend_model_id, retention_model_id)
+    VALUES (chosen.portfolio, live[1], live[2], live[3])
     ON CONFLICT ON CONSTRAINT promotion_pkey DO UPDATE
     SET purchase_model_id = excluded.purchase_model_id, spend_model_id = excluded.spend_model_id,
-        decided_by = current_user, decided_at = now();
-    RETURN pair[1];
+        retention_model_id = excluded.retention_model_id, decided_by = current_user, decided_at = now();
+    RETURN coalesce(live[1], live[3]);
 END $$;
 COMMENT ON FUNCTION cvm.promote(bigint) IS
-'Pins a model and its partner: from the next recompute on scores come from their parameters and nothing is fitted, until another is promoted or cvm.unpin lets refits go live again. At once: CALL cvm.recompute(portfolio) after it. Returns the number of the purchase model. 42704 unknown model, 42501 not permitted. The recompute raises 55000 if the data does not fit the family any more; the last published result stays.';
+'Pins a model and those it was live with (purchases, spend and, with subscriptions, retention): from the next recompute on scores come from their parameters and nothing is fitted, until another is promoted or cvm.unpin lets refits go live again. At once: CALL cvm.recompute(portfolio) after it. Returns the number of the purchase model, without one that of the retention model. 42704 unknown model, 42501 not permitted. The recompute raises 55000 if the data does not fit the family any more; the last published result stays.';
 
 CREATE FUNCTION cvm.rollback(portfolio text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    leader text;
     present bigint;
     previous bigint;
 BEGIN
     PERFORM cvm.own_portfolio(portfolio);
-    present := coalesce((SELECT p.purchase_model_id FROM cvm.promotion p WHERE p.portfolio = rollback.portfolio),
+    -- the purchase model leads; where there are none, the retention model
+    leader := CASE WHEN EXISTS (SELECT FROM cvm.fitted_model m WHERE m.portfolio = rollback.portfolio AND m.role = 'purchases')
+                    THEN 'purchases' ELSE 'retention' END;
+    present := coalesce((SELECT CASE leader WHEN 'purchases' THEN p.purchase_model_id ELSE p.retention_model_id END
+                         FROM cvm.promotion p WHERE p.portfolio = rollback.portfolio),
                         (SELECT max(m.model_id) FROM cvm.fitted_model m
-                         WHERE m.portfolio = rollback.portfolio AND m.role = 'purchases' AND m.status = 'live'));
+                         WHERE m.portfolio = rollback.portfolio AND m.role = leader AND m.status = 'live'));
     SELECT max(m.model_id) INTO previous FROM cvm.fitted_model m
-    WHERE m.portfolio = rollback.portfolio AND m.role = 'purchases' AND m.live_since IS NOT NULL AND m.model_id < present;
+    WHERE m.portfolio = rollback.portfolio AND m.role = leader AND m.live_since IS NOT NULL AND m.model_id < present;
     IF previous IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('portfolio "%s" has no earlier model to go back to', portfolio),
@@ -162,14 +194,15 @@ BEGIN
     RETURN cvm.promote(previous);
 END $$;
 COMMENT ON FUNCTION cvm.rollback(text) IS
-'Pins the model that was live before the present one, as cvm.promote does; called again, the one before that. Returns its number. After CALL cvm.recompute(portfolio, as_of) with the as_of of then, on the data of then, every score is what it was. 42704 unknown portfolio, 42501 not permitted, 55000 no earlier model.';
+'Pins the models that were live before the present ones, as cvm.promote does; called again, those before them. Returns the number of the purchase model. After CALL cvm.recompute(portfolio, as_of) with the as_of of then, on the data of then, every score is what it was. 42704 unknown portfolio, 42501 not permitted, 55000 no earlier model.';
 
 CREATE FUNCTION cvm.unpin(portfolio text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM cvm.own_portfolio(portfolio);
-    UPDATE cvm.promotion p SET purchase_model_id = NULL, spend_model_id = NULL, decided_by = current_user, decided_at = now()
-    WHERE p.portfolio = unpin.portfolio AND p.purchase_model_id IS NOT NULL;
+    UPDATE cvm.promotion p
+    SET purchase_model_id = NULL, spend_model_id = NULL, retention_model_id = NULL, decided_by = current_user, decided_at = now()
+    WHERE p.portfolio = unpin.portfolio AND (p.purchase_model_id IS NOT NULL OR p.retention_model_id IS NOT NULL);
     RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION cvm.unpin(text) IS 'Ends what cvm.promote or cvm.rollback began: refits go live again. False if no model was pinned. 42704 unknown portfolio, 42501 not permitted.';

@@ -33,14 +33,14 @@ SELECT m.model_id, m.portfolio, m.role, m.family, cvm.parameters(m.model) AS par
        cvm.customers(m.model) AS customers, m.rung AS method, m.as_of, m.fitted_at, m.run_id,
        m.status = 'live' AS is_live, m.status, m.reason, m.validated,
        EXISTS (SELECT FROM cvm.promotion p WHERE p.portfolio = m.portfolio
-               AND m.model_id IN (p.purchase_model_id, p.spend_model_id)) AS is_pinned,
+               AND m.model_id IN (p.purchase_model_id, p.spend_model_id, p.retention_model_id)) AS is_pinned,
        m.specification, m.source, m.fingerprint, m.extension_version, m.partner_id, m.live_since, m.retired_at,
        m.gradient_norm, m.iterations, m.condition, m.model
 FROM cvm.fitted_model m;
 COMMENT ON VIEW cvm.models IS 'Models that were fitted for the portfolios that the current role owns or may read.';
 COMMENT ON COLUMN cvm.models.model_id IS 'number of the model, as in clv.model_id';
 COMMENT ON COLUMN cvm.models.portfolio IS 'portfolio';
-COMMENT ON COLUMN cvm.models.role IS 'purchases or spend';
+COMMENT ON COLUMN cvm.models.role IS 'purchases, spend or retention';
 COMMENT ON COLUMN cvm.models.family IS 'family: see cvm.families; shrunk-rate on the rung shrunk';
 COMMENT ON COLUMN cvm.models.parameters IS 'parameters by name, in the portfolio''s time unit and currency';
 COMMENT ON COLUMN cvm.models.standard_errors IS 'standard errors of the parameters from the observed information; NULL if they can not be had';
@@ -55,11 +55,11 @@ COMMENT ON COLUMN cvm.models.status IS 'candidate (fitted, not published), live,
 COMMENT ON COLUMN cvm.models.reason IS 'why it has its status';
 COMMENT ON COLUMN cvm.models.validated IS 'whether its specification has passed a holdout: see cvm.validations';
 COMMENT ON COLUMN cvm.models.is_pinned IS 'whether recomputes use its parameters instead of fitting: cvm.promote, cvm.rollback, cvm.unpin';
-COMMENT ON COLUMN cvm.models.specification IS 'what was fitted: family, spend_family, period, time_unit, time_zone';
-COMMENT ON COLUMN cvm.models.source IS 'relation and columns of the purchases feed it was fitted on';
+COMMENT ON COLUMN cvm.models.specification IS 'what was fitted: family, spend_family, period, time_unit, time_zone; of a retention model family, renewal, time_zone';
+COMMENT ON COLUMN cvm.models.source IS 'relation and columns of the feed it was fitted on';
 COMMENT ON COLUMN cvm.models.fingerprint IS 'hash of the sufficient statistics it was fitted on: equal data, equal fingerprint, whatever the order of rows';
 COMMENT ON COLUMN cvm.models.extension_version IS 'version of the extension that fitted it';
-COMMENT ON COLUMN cvm.models.partner_id IS 'the other model of the pair';
+COMMENT ON COLUMN cvm.models.partner_id IS 'purchases and spend: the other model of the pair; retention: the purchase model of its run';
 COMMENT ON COLUMN cvm.models.live_since IS 'when it first went live; NULL: never';
 COMMENT ON COLUMN cvm.models.retired_at IS 'when another one took its place';
 COMMENT ON COLUMN cvm.models.gradient_norm IS 'norm of the gradient in log parameters per customer at the end of the fit: 0 at a maximum';

@@ -2,9 +2,10 @@
  * engine.h: what the steps of a recompute hand to each other.
  *
  *	  plan.c       options of the portfolio, resolved now       -> RecomputePlan
- *	  summarise.c  feed -> one record per customer              -> Spool, Population
+ *	  summarise.c  feeds -> one record per customer (buckets.h) -> Spool, Population
  *	  recompute.c  fit: records -> models                       -> FittedPair
  *	  value.c      model + record -> numbers of one customer    -> CustomerValue
+ *	  retention.c  the same of subscriptions (subscription.h): fit, and numbers added
  *	  segment.c    editable rules -> segment of one customer
  *	  partition.c  rows -> a partition of their own
  *	  publish.c    the partition -> the published run
@@ -44,6 +45,19 @@ extern int	cvm_recompute_memory_mb;
 
 /* ---------- plan.c ---------- */
 
+/* The feed of subscriptions, if there is one. */
+typedef struct ContractPlan
+{
+	char	   *query;			/* customer, started, ended, price; NULL: no such feed */
+	const cvm_family *family;
+	int32		renewal_months; /* between renewals: so many months and days */
+	int32		renewal_days;
+	bool		paid_in_purchases;	/* the purchases feed has the payments */
+	char	   *specification;	/* jsonb as text: family, renewal, time_zone */
+	char	   *source;			/* likewise: relation and columns of the feed */
+	int64		pinned_model;	/* 0: fit */
+} ContractPlan;
+
 typedef struct RecomputePlan
 {
 	char	   *portfolio;
@@ -68,7 +82,11 @@ typedef struct RecomputePlan
 	double		drift_threshold;
 	int64		pinned_purchase_model;	/* 0: fit */
 	int64		pinned_spend_model;
+	ContractPlan contracts;
 } RecomputePlan;
+
+/* day of an instant in the portfolio's time zone, counted from 2000-01-01 */
+extern int32 cvm_local_day(const RecomputePlan *plan, TimestampTz at);
 
 /*
  * reads cvm.recompute_plan(portfolio); owner and as_of must be set.  With
@@ -114,7 +132,7 @@ typedef struct CustomerKey
 	char		align;
 } CustomerKey;
 
-/* One customer; the key's bytes follow unless it is passed by value. */
+/* One customer; the key's bytes follow unless it is passed by value, then the subscriptions if there are any. */
 typedef struct CustomerRecord
 {
 	PurchaseHistory history;
@@ -122,7 +140,16 @@ typedef struct CustomerRecord
 	double		own_gap;		/* 95 % quantile of the customer's gaps in periods; < 0 if fewer than 3 gaps */
 	TimestampTz prior_since;
 	int32		prior_segment;	/* number in Population.prior_segments, -1 if none */
+	uint32		subscriptions;	/* offset of the SubscriptionList (subscription.h); 0: none */
 } CustomerRecord;
+
+/* Whether the purchase models say anything of the customer. */
+static inline bool
+cvm_buys(const RecomputePlan *plan, const CustomerRecord *record)
+{
+	return record->history.repeat_periods >= 0 &&
+		!(plan->contracts.paid_in_purchases && record->subscriptions > 0);
+}
 
 typedef struct CohortRow
 {
@@ -144,10 +171,13 @@ typedef struct Population
 	CustomerKey key;
 	Spool	   *customers;		/* of CustomerRecord */
 	int64		n_customers;
-	int64		n_buyers;		/* with at least one purchase */
-	int64		n_repeaters;
+	int64		n_buyers;		/* whom cvm_buys says buy */
+	int64		n_repeaters;	/* ... and who have again */
+	int64		n_subscribers;	/* with a subscription, also one that has ended */
 	int64		purchases_read;
 	int64		after_as_of;
+	int64		subscriptions_read;
+	int64		subscriptions_after_as_of;
 	double		gap_quantile;	/* 95 % of all gaps, in periods; < 0 if there are none */
 	double		max_x;
 	double		max_age;		/* in time units */
@@ -178,6 +208,9 @@ typedef struct FittedPair
 	int64		purchase_model_id;
 	int64		spend_model_id;
 	int64		spend_left_out; /* repeat buyers without positive mean spend */
+	cvm_fit_result retention;	/* if there are subscriptions */
+	int64		retention_model_id;	/* 0 without them; the others are 0 if nobody buys again */
+	const char *rejected;		/* why the pair just fitted does not go live; NULL: it does, or was not fitted */
 } FittedPair;
 
 typedef struct CustomerValue
@@ -196,7 +229,10 @@ typedef struct CustomerValue
 	double		residual_variance;
 	double		value_at_risk;
 	double		next_purchase;	/* time units from as_of, median given alive; may be INFINITY */
-	int32		days_silent;	/* if the customer has purchased */
+	int32		next_renewal;	/* days from as_of, of the subscription that is first; 0: none runs */
+	int			subscriptions;	/* that run; -1: there never was one */
+	bool		contracts_alone;	/* subscriptions are all that is scored */
+	int32		days_silent;	/* if scored */
 	int			is_lapsed;		/* -1 unknown */
 	int64		realised;		/* in 1/10000 of the currency unit */
 	int			recency_score;	/* 0 if the customer never purchased */
@@ -210,8 +246,18 @@ extern void cvm_fill_tables(const RecomputePlan *plan, const Population *populat
 
 /* ---------- registry.c ---------- */
 
+/* by cvm_rung */
+extern const char *const cvm_rung_names[];
 /* a jsonb from its text */
 extern Datum cvm_jsonb(const char *text);
+/* a row of cvm.fitted_model, its number; partner_id 0: none yet */
+extern int64 cvm_record_model(const RecomputePlan *plan, int64 run_id, const char *role, const cvm_table *table,
+							  const cvm_fit_result *fit, int64 partner_id, const char *specification, const char *source);
+/* the parameters of a model of this portfolio, to the last bit */
+extern void cvm_load_model(const RecomputePlan *plan, int64 model_id, const cvm_family *family, cvm_fit_result *fit);
+/* ERROR if the customers of a table do not fit a pinned model */
+extern void cvm_check_pinned(const RecomputePlan *plan, const cvm_table *table, const cvm_fit_result *fit, int64 model_id);
+extern void cvm_reject_model(int64 model_id, const char *reason);
 /* what is wrong with a row of the table, which is then *at; NULL: it is in the family's domain */
 extern const char *cvm_first_misfit(const cvm_family *family, const cvm_table *table, const cvm_row **at);
 /* 32 hexadecimal digits */
@@ -219,7 +265,7 @@ extern char *cvm_fingerprint_text(const cvm_table *table);
 /* the pair that scores are to come from: the pinned one, a refit, or the live one where the gate rejects the refit */
 extern void cvm_choose_models(const RecomputePlan *plan, int64 run_id, const cvm_table *purchases,
 							  const cvm_table *spend, const cvm_env *env, FittedPair *fit);
-/* marks the pair live and those before it retired, in the publishing transaction */
+/* marks the models live and those before them retired, in the publishing transaction */
 extern void cvm_mark_live(const RecomputePlan *plan, const FittedPair *fit);
 
 /* ---------- drift.c ---------- */

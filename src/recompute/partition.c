@@ -43,6 +43,7 @@ typedef enum ScoreColumn
 	COL_RESIDUAL_VALUE, COL_RESIDUAL_LOW, COL_RESIDUAL_HIGH, COL_VALUE_AT_RISK,
 	COL_NEXT_PURCHASE_ON, COL_DAYS_SILENT, COL_IS_LAPSED, COL_REALISED_VALUE,
 	COL_RECENCY_SCORE, COL_FREQUENCY_SCORE, COL_MONETARY_SCORE, COL_SEGMENT, COL_SINCE,
+	COL_SUBSCRIPTIONS, COL_CONTRACT_MODEL_ID,
 	N_SCORE_COLUMNS
 } ScoreColumn;
 
@@ -76,7 +77,9 @@ static const ColumnSpec columns[N_SCORE_COLUMNS] = {
 	[COL_FREQUENCY_SCORE] = {"frequency_score", INT2OID, -1, false},
 	[COL_MONETARY_SCORE] = {"monetary_score", INT2OID, -1, false},
 	[COL_SEGMENT] = {"segment", TEXTOID, -1, true},
-	[COL_SINCE] = {"since", TIMESTAMPTZOID, -1, true}
+	[COL_SINCE] = {"since", TIMESTAMPTZOID, -1, true},
+	[COL_SUBSCRIPTIONS] = {"subscriptions", INT4OID, -1, false},
+	[COL_CONTRACT_MODEL_ID] = {"contract_model_id", INT8OID, -1, false}
 };
 
 typedef struct Writer
@@ -93,10 +96,11 @@ typedef struct Writer
 	MemoryContext batch;		/* datums of the slots, reset when they are written */
 	SegmentRules *rules;
 	Datum	   *segment_texts;
-	Datum		status_texts[8];
-	const char *status_names[8];
+	Datum		status_texts[16];
+	const char *status_names[16];
 	int			n_statuses;
 	int64		as_of_day;		/* local day, from 2000-01-01 */
+	int64		contract_model_id;
 } Writer;
 
 /* ---------- columns of score ---------- */
@@ -247,20 +251,20 @@ index_partition(const RecomputePlan *plan, const Population *population, int64 r
 /* ---------- writing rows ---------- */
 
 static Writer *
-writer_new(const RecomputePlan *plan, int64 run_id, const Population *population)
+writer_new(const RecomputePlan *plan, int64 run_id, const Population *population, int64 contract_model_id)
 {
 	Writer	   *writer = palloc0(sizeof(Writer));
-	Timestamp	local = cvm_local_of(&plan->calendar, plan->as_of);
 
 	writer->plan = plan;
 	writer->population = population;
 	writer->run_id = run_id;
+	writer->contract_model_id = contract_model_id;
 	writer->relation = create_partition(plan, run_id);
 	find_columns(plan, RelationGetDescr(writer->relation), population->key.type, writer->attribute);
 	writer->bulk = GetBulkInsertState();
 	writer->command = GetCurrentCommandId(true);
 	writer->batch = AllocSetContextCreate(CurrentMemoryContext, "cvm batch", ALLOCSET_DEFAULT_SIZES);
-	writer->as_of_day = local >= 0 ? local / USECS_PER_DAY : -((-local + USECS_PER_DAY - 1) / USECS_PER_DAY);
+	writer->as_of_day = cvm_local_day(plan, plan->as_of);
 	writer->rules = cvm_segment_rules_load(plan, writer->relation);
 	writer->segment_texts = palloc(sizeof(Datum) * cvm_segment_count(writer->rules));
 	for (int i = 0; i < cvm_segment_count(writer->rules); i++)
@@ -336,16 +340,23 @@ set_float(const Writer *writer, TupleTableSlot *slot, ScoreColumn column, double
 static void
 set_purchases(Writer *writer, TupleTableSlot *slot, const CustomerValue *value)
 {
-	double		days = value->next_purchase * writer->plan->unit_seconds / 86400;
+	double		days = ceil(value->next_purchase * writer->plan->unit_seconds / 86400);
 
+	if (value->next_renewal > 0)
+		days = Min(days, value->next_renewal);
 	set_float(writer, slot, COL_P_ALIVE, value->p_alive);
 	set_float(writer, slot, COL_P_NO_PURCHASE, value->p_no_purchase);
 	set_float(writer, slot, COL_EXPECTED_PURCHASES, value->expected_purchases);
 	if (days <= NEXT_PURCHASE_YEARS * 365.25)
-		set(writer, slot, COL_NEXT_PURCHASE_ON, DateADTGetDatum((DateADT) (writer->as_of_day + (int64) ceil(days))));
+		set(writer, slot, COL_NEXT_PURCHASE_ON, DateADTGetDatum((DateADT) (writer->as_of_day + (int64) days)));
 	set(writer, slot, COL_DAYS_SILENT, Int32GetDatum(value->days_silent));
 	if (value->is_lapsed >= 0)
 		set(writer, slot, COL_IS_LAPSED, BoolGetDatum(value->is_lapsed > 0));
+}
+
+static void
+set_rfm(const Writer *writer, TupleTableSlot *slot, const CustomerValue *value)
+{
 	set(writer, slot, COL_RECENCY_SCORE, Int16GetDatum(value->recency_score));
 	set(writer, slot, COL_FREQUENCY_SCORE, Int16GetDatum(value->frequency_score));
 	set(writer, slot, COL_MONETARY_SCORE, Int16GetDatum(value->monetary_score));
@@ -406,6 +417,12 @@ write_customer(Writer *writer, const CustomerRecord *record, const CustomerValue
 		set_purchases(writer, slot, value);
 	if (value->valued)
 		set_money(writer, slot, value);
+	if (value->recency_score > 0)
+		set_rfm(writer, slot, value);
+	if (value->subscriptions >= 0)
+		set(writer, slot, COL_SUBSCRIPTIONS, Int32GetDatum(value->subscriptions));
+	if (value->contracts_alone)
+		set(writer, slot, COL_CONTRACT_MODEL_ID, Int64GetDatum(writer->contract_model_id));
 	set(writer, slot, COL_REALISED_VALUE, NumericGetDatum(int64_div_fast_to_numeric(value->realised, 4)));
 	ExecStoreVirtualTuple(slot);
 	segment = cvm_segment_of(writer->rules, slot);
@@ -493,7 +510,7 @@ cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *populat
 
 	cvm_progress(run_id, "score", 0, population->n_customers);
 	PushActiveSnapshot(GetTransactionSnapshot());	/* for predicates that look at a catalogue */
-	writer = writer_new(plan, run_id, population);
+	writer = writer_new(plan, run_id, population, fit->retention_model_id);
 	valuer = cvm_valuer_new(plan, population, fit, scratch);
 	*n_sums = cvm_segment_count(writer->rules) + 1;
 	sums = MemoryContextAllocZero(context, sizeof(SegmentSum) * *n_sums);

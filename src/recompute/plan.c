@@ -134,6 +134,21 @@ units_column(const char *name, double unit_seconds)
 	return isnull ? INFINITY : interval_seconds(DatumGetIntervalP(value)) / unit_seconds;
 }
 
+static const char *
+kind_name(cvm_kind kind)
+{
+	switch (kind)
+	{
+		case CVM_PURCHASES:
+			return "purchase";
+		case CVM_SPEND:
+			return "spend";
+		case CVM_RETENTION:
+			return "retention";
+	}
+	return "";
+}
+
 static const cvm_family *
 family_column(const char *name, cvm_kind kind)
 {
@@ -144,9 +159,33 @@ family_column(const char *name, cvm_kind kind)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is not a family of %s models", text ? text : "(null)",
-						kind == CVM_SPEND ? "spend" : "purchase"),
+						kind_name(kind)),
 				 errhint("See the view cvm.families, and set the option \"families\" with cvm.alter_portfolio.")));
 	return family;
+}
+
+/* What is to be read of subscriptions, if there is such a feed. */
+static void
+load_contracts(const RecomputePlan *plan, MemoryContext context, ContractPlan *contracts)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(plan->portfolio)};
+	bool		isnull;
+	Interval   *renewal;
+
+	memset(contracts, 0, sizeof(*contracts));
+	if (cvm_spi(SPI_OK_SELECT, "SELECT * FROM cvm.subscription_plan($1)", 1, types, values, NULL) == 0)
+		return;
+	contracts->query = text_column(context, "query");
+	contracts->family = family_column("family", CVM_RETENTION);
+	renewal = DatumGetIntervalP(column("renewal", &isnull));
+	contracts->renewal_months = renewal->month;
+	contracts->renewal_days = renewal->day;
+	contracts->paid_in_purchases = DatumGetBool(column("paid_in_purchases", &isnull));
+	contracts->specification = jsonb_column(context, "specification");
+	contracts->source = jsonb_column(context, "source");
+	contracts->pinned_model = id_column("pinned_model_id");
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /*
@@ -190,4 +229,5 @@ cvm_plan_load(RecomputePlan *plan)
 	plan->pinned_purchase_model = id_column("pinned_purchase_model_id");
 	plan->pinned_spend_model = id_column("pinned_spend_model_id");
 	SPI_freetuptable(SPI_tuptable);
+	load_contracts(plan, context, &plan->contracts);
 }

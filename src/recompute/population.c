@@ -330,8 +330,8 @@ cvm_count_customer(PopulationStats *stats, CvmPurchase *rows, int n, CustomerRec
 	record->own_gap = -1;
 	if (n_periods == 0)
 		return;
-	population->n_buyers++;
-	population->n_repeaters += n_periods > 1;
+	population->n_buyers += cvm_buys(stats->plan, record);
+	population->n_repeaters += cvm_buys(stats->plan, record) && n_periods > 1;
 	record->own_gap = count_gaps(stats, rows, n_periods);
 	count_cohort(stats, n, rows, n_periods);
 	append(stats, &stats->recency, history->last_period);

@@ -166,22 +166,27 @@ static void
 move_pointer(const RecomputePlan *plan, int64 run_id, const FittedPair *fit)
 {
 	char	   *published = cvm_quote(plan, "published");
-	Oid			types[6] = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, TEXTOID, FLOAT8OID};
-	char		nulls[7] = "      ";
-	Datum		values[6] = {
+	Oid			types[7] = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID};
+	char		nulls[8] = "       ";
+	Datum		values[7] = {
 		Int64GetDatum(run_id), TimestampTzGetDatum(plan->as_of),
 		Int64GetDatum(fit->purchase_model_id), Int64GetDatum(fit->spend_model_id),
-		plan->currency ? CStringGetTextDatum(plan->currency) : (Datum) 0, Float8GetDatum(plan->margin)
+		plan->currency ? CStringGetTextDatum(plan->currency) : (Datum) 0, Float8GetDatum(plan->margin),
+		Int64GetDatum(fit->retention_model_id)
 	};
 
+	if (fit->purchase_model_id == 0)
+		nulls[2] = nulls[3] = 'n';
 	if (plan->currency == NULL)
 		nulls[4] = 'n';
+	if (fit->retention_model_id == 0)
+		nulls[6] = 'n';
 	cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s", published), 0, NULL, NULL, NULL);
 	insert_row(plan, "published",
-			psprintf("INSERT INTO %s (only_row, run_id, as_of, published_at, published_xid, purchase_model_id, spend_model_id, currency, margin)"
+			psprintf("INSERT INTO %s (only_row, run_id, as_of, published_at, published_xid, purchase_model_id, spend_model_id, currency, margin, retention_model_id)"
 					 " VALUES (true, $1, $2, pg_catalog.clock_timestamp(), pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8,"
-					 " $3, $4, $5, $6)", published),
-			6, types, values, nulls);
+					 " $3, $4, $5, $6, $7)", published),
+			7, types, values, nulls);
 }
 
 void

@@ -37,6 +37,7 @@
 #include "models/shrunk.h"
 #include "recompute/owner.h"
 #include "recompute/recompute.h"
+#include "recompute/retention.h"
 #include "worker/shared.h"
 
 int64		cvm_adopted_run_id = 0;
@@ -307,8 +308,9 @@ step_begin(Run *run)
 static void
 step_summarise(Run *run)
 {
-	Oid			types[4] = {INT8OID, INT8OID, INT8OID, INT8OID};
-	Datum		values[4];
+	Oid			types[6] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
+	char		nulls[7] = "      ";
+	Datum		values[6];
 
 	cvm_progress(run->run_id, run->phase = "summarise", 0, 0);
 	cvm_plan_load(run->plan);
@@ -318,9 +320,14 @@ step_summarise(Run *run)
 	values[1] = Int64GetDatum(run->population->purchases_read);
 	values[2] = Int64GetDatum(run->population->after_as_of);
 	values[3] = Int64GetDatum(run->population->n_customers);
+	values[4] = Int64GetDatum(run->population->subscriptions_read);
+	values[5] = Int64GetDatum(run->population->subscriptions_after_as_of);
+	if (run->plan->contracts.query == NULL)
+		nulls[4] = nulls[5] = 'n';
 	cvm_spi(SPI_OK_UPDATE,
-			"UPDATE cvm.run SET purchases = $2, purchases_after_as_of = $3, customers = $4, phase = 'fit' WHERE run_id = $1",
-			4, types, values, NULL);
+			"UPDATE cvm.run SET purchases = $2, purchases_after_as_of = $3, customers = $4,"
+			" subscriptions = $5, subscriptions_after_as_of = $6, phase = 'fit' WHERE run_id = $1",
+			6, types, values, nulls);
 }
 
 /* Collapses all customers into the tables of the two families. */
@@ -344,7 +351,7 @@ cvm_fill_tables(const RecomputePlan *plan, const Population *population, const c
 		cvm_row		row;
 
 		CHECK_FOR_INTERRUPTS();
-		if (customer->history.repeat_periods < 0)
+		if (!cvm_buys(plan, customer))
 			continue;
 		cvm_row_of_history(plan, &customer->history, &row);
 		status = cvm_table_add(*purchases, &row);
@@ -435,8 +442,17 @@ fit_models(Run *run)
 	cvm_fill_tables(run->plan, run->population, &env, &purchases, &spend, &run->fit->spend_left_out);
 	estimate_spend(run, spend);
 	cvm_choose_models(run->plan, run->run_id, purchases, spend, &env, run->fit);
+	if (run->fit->rejected)
+		run->fit->rejected = MemoryContextStrdup(run->context, run->fit->rejected);
 	cvm_table_free(purchases);
 	cvm_table_free(spend);
+}
+
+static Datum
+model_or_null(int64 model_id, char *null)
+{
+	*null = model_id > 0 ? ' ' : 'n';
+	return Int64GetDatum(model_id);
 }
 
 static void
@@ -444,19 +460,28 @@ step_fit(Run *run)
 {
 	MemoryContext scratch = AllocSetContextCreate(run->context, "cvm fit", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	Oid			types[4] = {INT8OID, INT8OID, INT8OID, INT8OID};
-	Datum		values[4];
+	Oid			types[5] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
+	char		nulls[6] = "     ";
+	Datum		values[5];
+	cvm_env		env = cvm_server_env(scratch);
 
 	cvm_progress(run->run_id, run->phase = "fit", 0, 3);
-	check_fittable(run);
-	fit_models(run);
+	/* where there are subscriptions, nobody need have bought */
+	if (run->population->n_subscribers == 0 || run->population->n_buyers > 0)
+	{
+		check_fittable(run);
+		fit_models(run);
+	}
+	cvm_choose_retention(run->plan, run->run_id, run->population, &env, run->fit);
 	values[0] = Int64GetDatum(run->run_id);
-	values[1] = Int64GetDatum(run->fit->purchase_model_id);
-	values[2] = Int64GetDatum(run->fit->spend_model_id);
+	values[1] = model_or_null(run->fit->purchase_model_id, &nulls[1]);
+	values[2] = model_or_null(run->fit->spend_model_id, &nulls[2]);
 	values[3] = Int64GetDatum(run->fit->spend_left_out);
+	values[4] = model_or_null(run->fit->retention_model_id, &nulls[4]);
 	cvm_spi(SPI_OK_UPDATE,
-			"UPDATE cvm.run SET purchase_model_id = $2, spend_model_id = $3, spend_left_out = $4, phase = 'score' WHERE run_id = $1",
-			4, types, values, NULL);
+			"UPDATE cvm.run SET purchase_model_id = $2, spend_model_id = $3, spend_left_out = $4, retention_model_id = $5,"
+			" phase = 'score' WHERE run_id = $1",
+			5, types, values, nulls);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }

@@ -53,7 +53,7 @@ typedef struct LiveModel
 	double		purchases;		/* repeat purchases it has seen */
 } LiveModel;
 
-static const char *const rungs[] = {"full", "penalised", "simpler", "shrunk"};
+const char *const cvm_rung_names[] = {"full", "penalised", "simpler", "shrunk"};
 
 Datum
 cvm_jsonb(const char *text)
@@ -72,9 +72,9 @@ cvm_fingerprint_text(const cvm_table *table)
 
 /* ---------- rows of the registry ---------- */
 
-static int64
-record_model(const RecomputePlan *plan, int64 run_id, const char *role, const cvm_table *table,
-			 const cvm_fit_result *fit, int64 partner_id)
+int64
+cvm_record_model(const RecomputePlan *plan, int64 run_id, const char *role, const cvm_table *table,
+				 const cvm_fit_result *fit, int64 partner_id, const char *specification, const char *source)
 {
 	CvmModel   *model = cvm_model_from_fit(fit, plan->unit_seconds);
 	Oid			types[15] = {TEXTOID, INT8OID, TEXTOID, TEXTOID, cvm_type_oid("model"), TIMESTAMPTZOID,
@@ -83,9 +83,9 @@ record_model(const RecomputePlan *plan, int64 run_id, const char *role, const cv
 	Datum		values[15] = {
 		CStringGetTextDatum(plan->portfolio), Int64GetDatum(run_id), CStringGetTextDatum(role),
 		CStringGetTextDatum(fit->family->name), PointerGetDatum(model), TimestampTzGetDatum(plan->as_of),
-		CStringGetTextDatum(rungs[fit->rung]), Float8GetDatum(fit->gradient_norm),
+		CStringGetTextDatum(cvm_rung_names[fit->rung]), Float8GetDatum(fit->gradient_norm),
 		Int32GetDatum(fit->iterations), Float8GetDatum(fit->condition),
-		cvm_jsonb(plan->specification), cvm_jsonb(plan->source),
+		cvm_jsonb(specification), cvm_jsonb(source),
 		CStringGetTextDatum(cvm_fingerprint_text(table)), Float8GetDatum(cvm_table_cells(table)->purchases),
 		Int64GetDatum(partner_id)
 	};
@@ -114,8 +114,10 @@ record_pair(const RecomputePlan *plan, int64 run_id, const cvm_table *purchases,
 	Oid			types[2] = {INT8OID, INT8OID};
 	Datum		values[2];
 
-	fit->purchase_model_id = record_model(plan, run_id, "purchases", purchases, &fit->purchases, 0);
-	fit->spend_model_id = record_model(plan, run_id, "spend", spend, &fit->spend, fit->purchase_model_id);
+	fit->purchase_model_id = cvm_record_model(plan, run_id, "purchases", purchases, &fit->purchases, 0,
+											  plan->specification, plan->source);
+	fit->spend_model_id = cvm_record_model(plan, run_id, "spend", spend, &fit->spend, fit->purchase_model_id,
+										   plan->specification, plan->source);
 	values[0] = Int64GetDatum(fit->purchase_model_id);
 	values[1] = Int64GetDatum(fit->spend_model_id);
 	cvm_spi(SPI_OK_UPDATE, "UPDATE cvm.fitted_model SET partner_id = $2 WHERE model_id = $1", 2, types, values, NULL);
@@ -152,9 +154,8 @@ find_live(const RecomputePlan *plan, LiveModel *live)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* The parameters of a model of this portfolio, to the last bit. */
-static void
-load_model(const RecomputePlan *plan, int64 model_id, const cvm_family *family, cvm_fit_result *fit)
+void
+cvm_load_model(const RecomputePlan *plan, int64 model_id, const cvm_family *family, cvm_fit_result *fit)
 {
 	Oid			types[2] = {INT8OID, TEXTOID};
 	Datum		values[2] = {Int64GetDatum(model_id), CStringGetTextDatum(plan->portfolio)};
@@ -186,8 +187,8 @@ load_model(const RecomputePlan *plan, int64 model_id, const cvm_family *family, 
 static void
 load_pair(const RecomputePlan *plan, int64 purchase_model_id, int64 spend_model_id, FittedPair *fit)
 {
-	load_model(plan, purchase_model_id, plan->purchase_family, &fit->purchases);
-	load_model(plan, spend_model_id, plan->spend_family, &fit->spend);
+	cvm_load_model(plan, purchase_model_id, plan->purchase_family, &fit->purchases);
+	cvm_load_model(plan, spend_model_id, plan->spend_family, &fit->spend);
 	fit->purchase_model_id = purchase_model_id;
 	fit->spend_model_id = spend_model_id;
 }
@@ -209,8 +210,8 @@ cvm_first_misfit(const cvm_family *family, const cvm_table *table, const cvm_row
 }
 
 /* The pinned model was chosen by somebody: what speaks against it is an error, not a fallback. */
-static void
-check_pinned(const RecomputePlan *plan, const cvm_table *table, const cvm_fit_result *fit, int64 model_id)
+void
+cvm_check_pinned(const RecomputePlan *plan, const cvm_table *table, const cvm_fit_result *fit, int64 model_id)
 {
 	const cvm_family *family = fit->family;
 	const cvm_row *at;
@@ -273,7 +274,7 @@ objection(const RecomputePlan *plan, const LiveModel *live, const FittedPair *fi
 	double		gradient = worst_gradient(fit);
 
 	if (rung != CVM_RUNG_FULL && live->full)
-		return psprintf("convergence: the fit ended on the rung %s, that of the live model is full", rungs[rung]);
+		return psprintf("convergence: the fit ended on the rung %s, that of the live model is full", cvm_rung_names[rung]);
 	if (!(gradient <= GRADIENT_LIMIT))
 		return psprintf("convergence: the gradient is %.3g per customer at the end of the fit", gradient);
 	if (is_sudden(plan, live, purchases, drifted))
@@ -281,16 +282,21 @@ objection(const RecomputePlan *plan, const LiveModel *live, const FittedPair *fi
 	return NULL;
 }
 
+void
+cvm_reject_model(int64 model_id, const char *reason)
+{
+	Oid			types[2] = {INT8OID, TEXTOID};
+	Datum		values[2] = {Int64GetDatum(model_id), CStringGetTextDatum(reason)};
+
+	cvm_spi(SPI_OK_UPDATE, "UPDATE cvm.fitted_model SET status = 'rejected', reason = $2 WHERE model_id = $1",
+			2, types, values, NULL);
+}
+
 static void
 reject_pair(const RecomputePlan *plan, const FittedPair *fit, const LiveModel *live, const char *reason)
 {
-	Oid			types[3] = {INT8OID, INT8OID, TEXTOID};
-	Datum		values[3] = {
-		Int64GetDatum(fit->purchase_model_id), Int64GetDatum(fit->spend_model_id), CStringGetTextDatum(reason)
-	};
-
-	cvm_spi(SPI_OK_UPDATE, "UPDATE cvm.fitted_model SET status = 'rejected', reason = $3 WHERE model_id IN ($1, $2)",
-			3, types, values, NULL);
+	cvm_reject_model(fit->purchase_model_id, reason);
+	cvm_reject_model(fit->spend_model_id, reason);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("the refit of portfolio \"%s\", model " INT64_FORMAT ", does not go live", plan->portfolio,
@@ -355,6 +361,7 @@ fit_and_judge(const RecomputePlan *plan, int64 run_id, const LiveModel *live, co
 	if (reason == NULL)
 		return;
 	reject_pair(plan, fit, live, reason);
+	fit->rejected = reason;
 	load_pair(plan, live->purchase_model_id, live->spend_model_id, fit);
 }
 
@@ -371,32 +378,34 @@ cvm_choose_models(const RecomputePlan *plan, int64 run_id, const cvm_table *purc
 		return;
 	}
 	load_pair(plan, plan->pinned_purchase_model, plan->pinned_spend_model, fit);
-	check_pinned(plan, purchases, &fit->purchases, fit->purchase_model_id);
-	check_pinned(plan, spend, &fit->spend, fit->spend_model_id);
+	cvm_check_pinned(plan, purchases, &fit->purchases, fit->purchase_model_id);
+	cvm_check_pinned(plan, spend, &fit->spend, fit->spend_model_id);
 	(void) measure_drift(plan, run_id, &live, purchases, spend);
 }
 
 void
 cvm_mark_live(const RecomputePlan *plan, const FittedPair *fit)
 {
-	Oid			types[3] = {TEXTOID, INT8OID, INT8OID};
-	Datum		values[3] = {
-		CStringGetTextDatum(plan->portfolio), Int64GetDatum(fit->purchase_model_id), Int64GetDatum(fit->spend_model_id)
+	Oid			types[4] = {TEXTOID, INT8OID, INT8OID, INT8OID};
+	Datum		values[4] = {
+		CStringGetTextDatum(plan->portfolio), Int64GetDatum(fit->purchase_model_id), Int64GetDatum(fit->spend_model_id),
+		Int64GetDatum(fit->retention_model_id)
 	};
 
 	cvm_spi(SPI_OK_UPDATE,
-			"UPDATE cvm.fitted_model SET status = 'retired', retired_at = pg_catalog.clock_timestamp(),"
-			" reason = pg_catalog.format('model %s took its place', CASE role WHEN 'purchases' THEN $2 ELSE $3 END)"
-			" WHERE portfolio = $1 AND status = 'live' AND model_id NOT IN ($2, $3)",
-			3, types, values, NULL);
+			"UPDATE cvm.fitted_model AS m SET status = 'retired', retired_at = pg_catalog.clock_timestamp(),"
+			" reason = coalesce(pg_catalog.format('model %s took its place', nullif(n.model_id, 0)), 'there is nothing to fit on any more')"
+			" FROM (VALUES ('purchases', $2), ('spend', $3), ('retention', $4)) AS n(role, model_id)"
+			" WHERE m.portfolio = $1 AND m.status = 'live' AND n.role = m.role AND m.model_id <> n.model_id",
+			4, types, values, NULL);
 	cvm_spi(SPI_OK_UPDATE,
 			"UPDATE cvm.fitted_model AS m SET status = 'live', retired_at = NULL,"
 			" live_since = coalesce(m.live_since, pg_catalog.clock_timestamp()),"
 			" reason = CASE WHEN EXISTS (SELECT FROM cvm.promotion p WHERE p.portfolio = $1"
-			"                            AND m.model_id IN (p.purchase_model_id, p.spend_model_id)) THEN 'pinned'"
+			"                            AND m.model_id IN (p.purchase_model_id, p.spend_model_id, p.retention_model_id)) THEN 'pinned'"
 			"               WHEN NOT EXISTS (SELECT FROM cvm.fitted_model o WHERE o.portfolio = $1 AND o.role = m.role"
 			"                                AND o.live_since IS NOT NULL) THEN 'the first model'"
 			"               ELSE 'fitted on newer data' END"
-			" WHERE m.portfolio = $1 AND m.model_id IN ($2, $3) AND m.status <> 'live'",
-			3, types, values, NULL);
+			" WHERE m.portfolio = $1 AND m.model_id IN ($2, $3, $4) AND m.status <> 'live'",
+			4, types, values, NULL);
 }

@@ -1,74 +1,33 @@
 /*
- * summarise.c: the feed in one pass, to one record per customer.
+ * summarise.c: the feeds in one pass, to one record per customer.
  *
- * The feed's query runs through the executor into a DestReceiver, so views,
- * partitions, foreign tables and row security work.  Each row becomes a small
- * event in one of 256 buckets chosen by the customer's hash; when the events
- * exceed cvm.recompute_memory all buckets are written to temporary files.  Then
- * every bucket is grouped on its own: its customers fit in the processor's cache,
- * which is what makes this several times faster than a hash aggregate, and its
- * memory is a 256th of the feed.
+ * A feed's query runs through the executor into a DestReceiver, so views,
+ * partitions, foreign tables and row security work.  Each row becomes an event in
+ * a bucket (buckets.c), and a customer's events become his record.
  *
- * The members of the published run's segments pass through the same buckets, so
- * that "in this segment since" needs no join.
+ * Subscriptions and the members of the published run's segments pass through the
+ * same buckets, so that neither they nor "in this segment since" need a join.
  */
 #include "engine.h"
-
-#include <math.h>
 
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
-#include "utils/datum.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/timestamp.h"
-#include "utils/typcache.h"
 
+#include "recompute/buckets.h"
 #include "recompute/population.h"
+#include "recompute/subscription.h"
 #include "worker/shared.h"
 
-#define N_BUCKETS 256
-#define CHUNK_BYTES (64 * 1024)
-#define PRIOR_MARK 255			/* scale of an event that is a prior segment membership */
 #define PROGRESS_ROWS 65536
 #define RESET_ROWS 64			/* rows between resets of what converting them left behind */
-#define POLL_EVENTS 16384
-
-/*
- * One row of the feed.  For a customer type that is passed by reference `key`
- * is the length of the key's bytes, which follow padded to 8.
- */
-typedef struct Event
-{
-	uint64		key;
-	CvmPurchase purchase;		/* prior membership: at = since, mantissa = segment */
-} Event;
-
-typedef struct EventChunk
-{
-	struct EventChunk *next;
-	Size		used;
-	char		data[FLEXIBLE_ARRAY_MEMBER];
-} EventChunk;
-
-typedef struct Bucket
-{
-	EventChunk *first;
-	EventChunk *last;
-	BufFile    *file;
-	int64		events;			/* in memory and in the file */
-	Size		file_bytes;
-} Bucket;
 
 typedef struct Summary
 {
@@ -79,125 +38,11 @@ typedef struct Summary
 	int64		run_id;
 	MemoryContext context;		/* of the whole step */
 	MemoryContext row_context;	/* of converting rows; reset every RESET_ROWS */
-	bool		prior;			/* receiving prior members, not purchases */
 	Oid			at_type;
 	Oid			amount_type;
-	FmgrInfo	hash;
-	FmgrInfo	equal;
-	bool		plain_key;		/* by value and equal bits are equal keys */
-	EventChunk *free_chunks;
-	Size		allocated;
-	Size		budget;
-	Bucket		buckets[N_BUCKETS];
+	SubscriptionTypes subscription_types;
+	Buckets    *buckets;
 } Summary;
-
-/* ---------- events into buckets ---------- */
-
-static void
-spill(Summary *summary)
-{
-	for (int i = 0; i < N_BUCKETS; i++)
-	{
-		Bucket	   *bucket = &summary->buckets[i];
-
-		if (bucket->first && bucket->file == NULL)
-		{
-			MemoryContext old = MemoryContextSwitchTo(summary->context);
-
-			bucket->file = BufFileCreateTemp(false);
-			MemoryContextSwitchTo(old);
-		}
-		while (bucket->first)
-		{
-			EventChunk *chunk = bucket->first;
-
-			BufFileWrite(bucket->file, chunk->data, chunk->used);
-			bucket->file_bytes += chunk->used;
-			bucket->first = chunk->next;
-			chunk->next = summary->free_chunks;
-			summary->free_chunks = chunk;
-		}
-		bucket->last = NULL;
-	}
-}
-
-static EventChunk *
-new_chunk(Summary *summary, Size size)
-{
-	EventChunk *chunk;
-	Size		wanted = Max(size, CHUNK_BYTES - offsetof(EventChunk, data));
-
-	if (summary->free_chunks && size <= CHUNK_BYTES - offsetof(EventChunk, data))
-	{
-		chunk = summary->free_chunks;
-		summary->free_chunks = chunk->next;
-	}
-	else
-	{
-		chunk = MemoryContextAllocHuge(summary->context, offsetof(EventChunk, data) + wanted);
-		summary->allocated += offsetof(EventChunk, data) + wanted;
-	}
-	chunk->next = NULL;
-	chunk->used = 0;
-	return chunk;
-}
-
-/* Room for one event of `size` bytes in a bucket. */
-static char *
-reserve(Summary *summary, Bucket *bucket, Size size)
-{
-	EventChunk *chunk = bucket->last;
-	char	   *place;
-
-	if (chunk == NULL || chunk->used + size > CHUNK_BYTES - offsetof(EventChunk, data))
-	{
-		if (summary->free_chunks == NULL && summary->allocated > summary->budget)
-			spill(summary);
-		chunk = new_chunk(summary, size);
-		if (bucket->last)
-			bucket->last->next = chunk;
-		else
-			bucket->first = chunk;
-		bucket->last = chunk;
-	}
-	place = chunk->data + chunk->used;
-	chunk->used += size;
-	bucket->events++;
-	return place;
-}
-
-static uint32
-hash_key(Summary *summary, Datum key)
-{
-	if (summary->plain_key)
-		return (uint32) (murmurhash64((uint64) key) >> 32);
-	return DatumGetUInt32(FunctionCall1Coll(&summary->hash, summary->population->key.collation, key));
-}
-
-static void
-add_event(Summary *summary, Datum key, const CvmPurchase *purchase)
-{
-	const CustomerKey *type = &summary->population->key;
-	uint32		hash = hash_key(summary, key);
-	Bucket	   *bucket = &summary->buckets[hash % N_BUCKETS];
-	Event		event = {.purchase = *purchase};
-	Size		length;
-	char	   *place;
-
-	if (type->byval)
-	{
-		event.key = (uint64) key;
-		memcpy(reserve(summary, bucket, sizeof(Event)), &event, sizeof(Event));
-		return;
-	}
-	if (type->typlen == -1)
-		key = PointerGetDatum(PG_DETOAST_DATUM(key));	/* four-byte header: records are aligned */
-	length = datumGetSize(key, false, type->typlen);
-	event.key = length;
-	place = reserve(summary, bucket, sizeof(Event) + MAXALIGN(length));
-	memcpy(place, &event, sizeof(Event));
-	memcpy(place + sizeof(Event), DatumGetPointer(key), length);
-}
 
 /* ---------- receiving rows ---------- */
 
@@ -276,9 +121,33 @@ receive_purchase(TupleTableSlot *slot, DestReceiver *self)
 	}
 	old = MemoryContextSwitchTo(summary->row_context);
 	if (convert_purchase(summary, slot, &purchase))
-		add_event(summary, slot->tts_values[0], &purchase);
+		cvm_buckets_add(summary->buckets, slot->tts_values[0], &purchase);
 	else
 		summary->population->after_as_of++;
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+static bool
+receive_subscription(TupleTableSlot *slot, DestReceiver *self)
+{
+	Summary    *summary = (Summary *) self;
+	CvmPurchase event = {.scale = CVM_EVENT_SUBSCRIPTION};
+	Subscription subscription;
+	MemoryContext old;
+
+	slot_getallattrs(slot);
+	cvm_subscription_refuse_null(summary->plan, slot);
+	if ((++summary->population->subscriptions_read) % RESET_ROWS == 0)
+		MemoryContextReset(summary->row_context);
+	old = MemoryContextSwitchTo(summary->row_context);
+	if (cvm_subscription_read(summary->plan, &summary->subscription_types, slot, &subscription))
+	{
+		cvm_subscription_pack(&subscription, &event);
+		cvm_buckets_add(summary->buckets, slot->tts_values[0], &event);
+	}
+	else
+		summary->population->subscriptions_after_as_of++;
 	MemoryContextSwitchTo(old);
 	return true;
 }
@@ -288,7 +157,7 @@ static bool
 receive_prior(TupleTableSlot *slot, DestReceiver *self)
 {
 	Summary    *summary = (Summary *) self;
-	CvmPurchase prior = {.scale = PRIOR_MARK};
+	CvmPurchase prior = {.scale = CVM_EVENT_PRIOR};
 	MemoryContext old;
 
 	slot_getallattrs(slot);
@@ -297,42 +166,10 @@ receive_prior(TupleTableSlot *slot, DestReceiver *self)
 	old = MemoryContextSwitchTo(summary->row_context);
 	prior.at = DatumGetTimestampTz(slot->tts_values[2]);
 	prior.mantissa = cvm_names_add(summary->population->prior_segments, TextDatumGetCString(slot->tts_values[1]));
-	add_event(summary, slot->tts_values[0], &prior);
+	cvm_buckets_add(summary->buckets, slot->tts_values[0], &prior);
 	MemoryContextReset(summary->row_context);
 	MemoryContextSwitchTo(old);
 	return true;
-}
-
-/*
- * Equal bits are equal keys for these, and a machine word holds them (an oid's
- * upper half differs between a stored and a computed one).
- */
-static bool
-is_plain_key(Oid type)
-{
-	return type == INT8OID || type == INT4OID || type == INT2OID;
-}
-
-static void
-set_key_type(Summary *summary, Form_pg_attribute column)
-{
-	CustomerKey *key = &summary->population->key;
-	TypeCacheEntry *type = lookup_type_cache(column->atttypid,
-											 TYPECACHE_HASH_PROC_FINFO | TYPECACHE_EQ_OPR_FINFO);
-
-	if (!OidIsValid(type->hash_proc_finfo.fn_oid) || !OidIsValid(type->eq_opr_finfo.fn_oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("customers of type %s can not be told apart by hashing", format_type_be(column->atttypid)),
-				 errhint("Map a column of a hashable type such as bigint, uuid or text.")));
-	key->type = column->atttypid;
-	key->collation = column->attcollation;
-	key->typlen = column->attlen;
-	key->byval = column->attbyval;
-	key->align = column->attalign;
-	fmgr_info_copy(&summary->hash, &type->hash_proc_finfo, summary->context);
-	fmgr_info_copy(&summary->equal, &type->eq_opr_finfo, summary->context);
-	summary->plain_key = is_plain_key(getBaseType(key->type));
 }
 
 /* What the executor says it returns counts, whatever the table was a moment ago. */
@@ -346,21 +183,38 @@ check_prior_types(const Summary *summary, TupleDesc desc)
 							   TupleDescAttr(desc, i)->atttypmod, summary->population->key.type);
 }
 
+static Oid
+column_type(TupleDesc desc, int column)
+{
+	if (column >= desc->natts)
+		elog(ERROR, "the query of a feed has only %d columns", desc->natts);
+	return getBaseType(TupleDescAttr(desc, column)->atttypid);
+}
+
 static void
-startup(DestReceiver *self, int operation, TupleDesc desc)
+start_purchases(DestReceiver *self, int operation, TupleDesc desc)
 {
 	Summary    *summary = (Summary *) self;
 
-	if (desc->natts != 3)
-		elog(ERROR, "the query of a feed has %d columns instead of 3", desc->natts);
-	if (summary->prior)
-	{
-		check_prior_types(summary, desc);
-		return;
-	}
-	set_key_type(summary, TupleDescAttr(desc, 0));
-	summary->at_type = getBaseType(TupleDescAttr(desc, 1)->atttypid);
-	summary->amount_type = getBaseType(TupleDescAttr(desc, 2)->atttypid);
+	cvm_buckets_set_key(summary->buckets, TupleDescAttr(desc, 0));
+	summary->at_type = column_type(desc, 1);
+	summary->amount_type = column_type(desc, 2);
+}
+
+static void
+start_subscriptions(DestReceiver *self, int operation, TupleDesc desc)
+{
+	Summary    *summary = (Summary *) self;
+
+	summary->subscription_types = (SubscriptionTypes) {
+		.started = column_type(desc, 1),.ended = column_type(desc, 2),.price = column_type(desc, 3)
+	};
+}
+
+static void
+start_prior(DestReceiver *self, int operation, TupleDesc desc)
+{
+	check_prior_types((Summary *) self, desc);
 }
 
 static void
@@ -369,266 +223,77 @@ nothing(DestReceiver *self)
 }
 
 static void
-receive(Summary *summary, const char *query)
+receive(Summary *summary, const char *query, void (*start) (DestReceiver *, int, TupleDesc),
+		bool (*receive_row) (TupleTableSlot *, DestReceiver *))
 {
 	SPIExecuteOptions options = {0};
 
-	summary->receiver.receiveSlot = summary->prior ? receive_prior : receive_purchase;
-	summary->receiver.rStartup = startup;
+	summary->receiver.receiveSlot = receive_row;
+	summary->receiver.rStartup = start;
 	summary->receiver.rShutdown = nothing;
 	summary->receiver.rDestroy = nothing;
 	summary->receiver.mydest = DestTuplestore;	/* "some tuples go somewhere" */
-	options.read_only = true;	/* one snapshot for both queries */
+	options.read_only = true;	/* one snapshot for all queries */
 	options.dest = &summary->receiver;
 	if (SPI_execute_extended(query, &options) != SPI_OK_SELECT)
 		elog(ERROR, "the query of a feed is no SELECT: %s", query);
 }
 
-/* ---------- grouping one bucket ---------- */
+/* ---------- one record per customer ---------- */
 
-typedef struct CustomerGroup
+/* What follows a record with subscriptions: the key's bytes, and they. */
+static char *
+tail_with_subscriptions(const CustomerEvents *customer, Size *size)
 {
-	uint32		hash;
-	int			n;				/* purchases */
-	int64		offset;			/* of its purchases in rows */
-	const char *event;			/* its first event: the key */
-	int32		prior_segment;
-	TimestampTz prior_since;
-} CustomerGroup;
+	Size		key_size = MAXALIGN(customer->key_size);
+	SubscriptionList *list;
+	char	   *tail;
 
-typedef struct Grouping
-{
-	CustomerGroup	   *groups;
-	int			n_groups;
-	int			max_groups;
-	uint32	   *slots;			/* group number + 1, open addressing */
-	uint32		mask;
-	char	   *events;
-	Size		bytes;
-	uint32	   *group_of;
-	CvmPurchase *rows;
-} Grouping;
-
-static inline Datum
-event_key(const CustomerKey *type, const char *event)
-{
-	return type->byval ? (Datum) ((const Event *) event)->key : PointerGetDatum(event + sizeof(Event));
-}
-
-static inline Size
-event_size(const CustomerKey *type, const char *event)
-{
-	return type->byval ? sizeof(Event) : sizeof(Event) + MAXALIGN(((const Event *) event)->key);
-}
-
-/* All events of a bucket as one stretch of memory. */
-static void
-load_bucket(Bucket *bucket, Grouping *grouping)
-{
-	Size		offset = 0;
-
-	grouping->bytes = bucket->file_bytes;
-	for (EventChunk *chunk = bucket->first; chunk; chunk = chunk->next)
-		grouping->bytes += chunk->used;
-	grouping->events = MemoryContextAllocHuge(CurrentMemoryContext, grouping->bytes + 1);
-	if (bucket->file)
-	{
-		if (BufFileSeek(bucket->file, 0, 0, SEEK_SET) != 0)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not rewind temporary file of purchases: %m")));
-		offset = BufFileRead(bucket->file, grouping->events, bucket->file_bytes);
-		if (offset != bucket->file_bytes)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not read temporary file of purchases: read only %zu of %zu bytes",
-							offset, bucket->file_bytes)));
-		BufFileClose(bucket->file);
-		bucket->file = NULL;
-	}
-	for (EventChunk *chunk = bucket->first; chunk; chunk = chunk->next)
-	{
-		memcpy(grouping->events + offset, chunk->data, chunk->used);
-		offset += chunk->used;
-	}
+	*size = key_size + CVM_SUBSCRIPTION_LIST_SIZE(customer->n_subscriptions);
+	tail = MemoryContextAllocExtended(CurrentMemoryContext, *size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	memcpy(tail, customer->key_bytes, customer->key_size);
+	list = (SubscriptionList *) (tail + key_size);
+	list->n = customer->n_subscriptions;
+	for (int i = 0; i < customer->n_subscriptions; i++)
+		list->item[i] = cvm_subscription_unpack(&customer->subscriptions[i]);
+	cvm_subscriptions_sort(list);
+	return tail;
 }
 
 static void
-grow_slots(Grouping *grouping)
+summarise_customer(void *context, const CustomerEvents *customer)
 {
-	grouping->mask = grouping->mask * 2 + 1;
-	pfree(grouping->slots);
-	grouping->slots = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(uint32) * ((Size) grouping->mask + 1),
-												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int i = 0; i < grouping->n_groups; i++)
+	Summary    *summary = context;
+	Population *population = summary->population;
+	CustomerRecord record;
+	const char *tail = customer->key_bytes;
+	Size		tail_size = customer->key_size;
+
+	if (customer->n_purchases == 0 && customer->n_subscriptions == 0)
+		return;					/* was a member once, is in no feed any more */
+	memset(&record, 0, sizeof(record));
+	record.key = customer->key;
+	record.prior_segment = customer->prior_segment;
+	record.prior_since = customer->prior_since;
+	if (customer->n_subscriptions > 0)
 	{
-		uint32		slot = (grouping->groups[i].hash / N_BUCKETS) & grouping->mask;
-
-		while (grouping->slots[slot])
-			slot = (slot + 1) & grouping->mask;
-		grouping->slots[slot] = i + 1;
+		population->n_subscribers++;
+		record.subscriptions = sizeof(CustomerRecord) + MAXALIGN(customer->key_size);
+		tail = tail_with_subscriptions(customer, &tail_size);
 	}
-}
-
-static int
-new_group(Grouping *grouping, uint32 hash, const char *event)
-{
-	CustomerGroup	   *group;
-
-	if (grouping->n_groups == grouping->max_groups)
-	{
-		grouping->max_groups *= 2;
-		grouping->groups = repalloc_huge(grouping->groups, sizeof(CustomerGroup) * grouping->max_groups);
-	}
-	group = &grouping->groups[grouping->n_groups];
-	*group = (CustomerGroup) {.hash = hash,.event = event,.prior_segment = -1};
-	return grouping->n_groups++;
-}
-
-/* The group of an event's customer, made when it is new. */
-static int
-find_group(Summary *summary, Grouping *grouping, const char *event)
-{
-	const CustomerKey *type = &summary->population->key;
-	Datum		key = event_key(type, event);
-	uint32		hash = hash_key(summary, key);
-	uint32		slot = (hash / N_BUCKETS) & grouping->mask;
-	int			found;
-
-	for (; grouping->slots[slot]; slot = (slot + 1) & grouping->mask)
-	{
-		CustomerGroup	   *group = &grouping->groups[grouping->slots[slot] - 1];
-		Datum		other;
-
-		if (group->hash != hash)
-			continue;
-		other = event_key(type, group->event);
-		if (summary->plain_key ? key == other
-			: DatumGetBool(FunctionCall2Coll(&summary->equal, type->collation, key, other)))
-			return grouping->slots[slot] - 1;
-	}
-	found = new_group(grouping, hash, event);
-	grouping->slots[slot] = found + 1;
-	if ((uint32) grouping->n_groups > grouping->mask / 2)
-		grow_slots(grouping);
-	return found;
-}
-
-/* Numbers the customers of the bucket and counts their purchases. */
-static void
-assign_groups(Summary *summary, Bucket *bucket, Grouping *grouping)
-{
-	const CustomerKey *type = &summary->population->key;
-	int64		i = 0;
-
-	grouping->max_groups = 256;
-	grouping->groups = palloc(sizeof(CustomerGroup) * grouping->max_groups);
-	grouping->mask = 1023;
-	grouping->slots = palloc0(sizeof(uint32) * (grouping->mask + 1));
-	grouping->group_of = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint32) * bucket->events + 1);
-	for (Size offset = 0; offset < grouping->bytes; offset += event_size(type, grouping->events + offset))
-	{
-		const Event *event = (const Event *) (grouping->events + offset);
-		int			number = find_group(summary, grouping, (const char *) event);
-		CustomerGroup	   *group = &grouping->groups[number];
-
-		if (i % POLL_EVENTS == 0)
-			CHECK_FOR_INTERRUPTS();
-		grouping->group_of[i++] = number;
-		if (event->purchase.scale == PRIOR_MARK)
-		{
-			group->prior_segment = (int32) event->purchase.mantissa;
-			group->prior_since = event->purchase.at;
-		}
-		else
-			group->n++;
-	}
-}
-
-/* Brings every customer's purchases together (counting sort). */
-static void
-scatter(Summary *summary, Bucket *bucket, Grouping *grouping)
-{
-	const CustomerKey *type = &summary->population->key;
-	int64		offset = 0;
-	int64		i = 0;
-
-	for (int g = 0; g < grouping->n_groups; g++)
-	{
-		grouping->groups[g].offset = offset;
-		offset += grouping->groups[g].n;
-		grouping->groups[g].n = 0;
-	}
-	grouping->rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CvmPurchase) * offset + 1);
-	for (Size at = 0; at < grouping->bytes; at += event_size(type, grouping->events + at))
-	{
-		const Event *event = (const Event *) (grouping->events + at);
-		CustomerGroup	   *group = &grouping->groups[grouping->group_of[i++]];
-
-		if (event->purchase.scale != PRIOR_MARK)
-			grouping->rows[group->offset + group->n++] = event->purchase;
-	}
+	cvm_count_customer(summary->stats, customer->purchases, customer->n_purchases, &record);
+	cvm_spool_add(population->customers, &record, sizeof(CustomerRecord), tail, tail_size);
 }
 
 static void
-emit(Summary *summary, CustomerGroup *group, CustomerRecord *record)
-{
-	const CustomerKey *type = &summary->population->key;
-	const Event *event = (const Event *) group->event;
-
-	record->prior_segment = group->prior_segment;
-	record->prior_since = group->prior_since;
-	record->key = type->byval ? (Datum) event->key : (Datum) 0;
-	cvm_spool_add(summary->population->customers, record, sizeof(CustomerRecord),
-				  group->event + sizeof(Event), type->byval ? 0 : event->key);
-}
-
-static void
-group_bucket(Summary *summary, Bucket *bucket)
-{
-	Grouping	grouping = {0};
-
-	load_bucket(bucket, &grouping);
-	assign_groups(summary, bucket, &grouping);
-	scatter(summary, bucket, &grouping);
-	for (int g = 0; g < grouping.n_groups; g++)
-	{
-		CustomerGroup	   *group = &grouping.groups[g];
-		CustomerRecord record;
-
-		CHECK_FOR_INTERRUPTS();
-		if (group->n == 0)
-			continue;			/* was a member once, has no purchase in the feed any more */
-		memset(&record, 0, sizeof(record));
-		cvm_count_customer(summary->stats, grouping.rows + group->offset, group->n, &record);
-		emit(summary, group, &record);
-	}
-}
-
-static void
-free_bucket(Summary *summary, Bucket *bucket)
-{
-	while (bucket->first)
-	{
-		EventChunk *chunk = bucket->first;
-
-		bucket->first = chunk->next;
-		pfree(chunk);
-	}
-	bucket->last = NULL;
-}
-
-static void
-group_buckets(Summary *summary)
+summarise_buckets(Summary *summary)
 {
 	MemoryContext scratch = AllocSetContextCreate(summary->context, "cvm bucket", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 
-	for (int i = 0; i < N_BUCKETS; i++)
+	for (int i = 0; i < CVM_N_BUCKETS; i++)
 	{
-		if (summary->buckets[i].events > 0)
-			group_bucket(summary, &summary->buckets[i]);
-		free_bucket(summary, &summary->buckets[i]);
+		cvm_bucket_group(summary->buckets, i, summarise_customer, summary);
 		MemoryContextReset(scratch);
 		cvm_progress(summary->run_id, "summarise", summary->population->purchases_read,
 					 summary->population->purchases_read);
@@ -683,21 +348,23 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	summary->run_id = run_id;
 	summary->context = scratch;
 	summary->row_context = AllocSetContextCreate(scratch, "cvm row", ALLOCSET_DEFAULT_SIZES);
-	summary->budget = memory;
+	summary->buckets = cvm_buckets_new(scratch, memory, &population->key);
 	population->customers = cvm_spool_new(context, memory / 2);
 	population->prior_segments = cvm_names_new(context);
 	summary->stats = cvm_population_begin(plan, population, context);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	receive(summary, plan->purchases_query);
-	summary->prior = true;
-	if (population->purchases_read > population->after_as_of)
+	receive(summary, plan->purchases_query, start_purchases, receive_purchase);
+	if (plan->contracts.query)
+		receive(summary, plan->contracts.query, start_subscriptions, receive_subscription);
+	if (population->purchases_read > population->after_as_of ||
+		population->subscriptions_read > population->subscriptions_after_as_of)
 	{
 		check_output(summary);
-		receive(summary, prior_query(plan));
+		receive(summary, prior_query(plan), start_prior, receive_prior);
 	}
 	PopActiveSnapshot();
-	group_buckets(summary);
+	summarise_buckets(summary);
 	cvm_population_end(summary->stats);
 	cvm_spool_rewind(population->customers);	/* writes what is buffered while the file's owner lives */
 	MemoryContextSwitchTo(old);

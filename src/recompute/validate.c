@@ -268,7 +268,7 @@ make_cases(Validation *v)
 	while ((record = cvm_spool_next(population->customers, &size)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (((const CustomerRecord *) record)->history.repeat_periods >= 0)
+		if (cvm_buys(v->plan, (const CustomerRecord *) record))
 			add_case(v, (const CustomerRecord *) record);
 	}
 	MemoryContextSwitchTo(old);
@@ -289,7 +289,7 @@ compare_outcome(Validation *v)
 		Case	   *known;
 
 		CHECK_FOR_INTERRUPTS();
-		if (customer->history.repeat_periods < 0 ||
+		if (!cvm_buys(v->plan, customer) ||
 			(known = find_case(v, cvm_record_key(v->outcome, customer))) == NULL)
 			continue;
 		known->purchases = customer->history.repeat_periods - known->x;
@@ -425,7 +425,7 @@ predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const do
 		double		purchases;
 
 		CHECK_FOR_INTERRUPTS();
-		if (customer->history.repeat_periods < 0 ||
+		if (!cvm_buys(candidate->plan, customer) ||
 			(known = find_case(v, cvm_record_key(population, customer))) == NULL)
 			continue;
 		cvm_row_of_history(candidate->plan, &customer->history, &row);
@@ -522,7 +522,6 @@ static void
 record(Validation *v, int position, const char *name, const Candidate *candidate,
 	   const double *purchases, const double *spend, Datum actual, Datum actual_spend)
 {
-	static const char *const rungs[] = {"full", "penalised", "simpler", "shrunk"};
 	Oid			types[19] = {INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 		TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID};
 	char		nulls[20] = "                   ";
@@ -536,7 +535,7 @@ record(Validation *v, int position, const char *name, const Candidate *candidate
 		BoolGetDatum(candidate && candidate->was_live),
 		fitted ? model_text(candidate->model) : (Datum) 0,
 		has_spend ? model_text(candidate->spend_model) : (Datum) 0,
-		fitted ? CStringGetTextDatum(rungs[candidate->rung]) : (Datum) 0,
+		fitted ? CStringGetTextDatum(cvm_rung_names[candidate->rung]) : (Datum) 0,
 		fitted ? CStringGetTextDatum(candidate->fingerprint) : (Datum) 0,
 		TimestampTzGetDatum(v->plan->as_of), TimestampTzGetDatum(v->as_of), Int32GetDatum(v->holdout_periods),
 		failure ? CStringGetTextDatum(failure) : (Datum) 0,

@@ -18,6 +18,9 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "recompute/retention.h"
+#include "recompute/subscription.h"
+
 /* Figures of a customer that is alive. */
 typedef struct AliveFigures
 {
@@ -60,8 +63,9 @@ struct Valuer
 	figures_hash *cache;
 	cvm_predictive *predictive; /* NULL if the option predictive_interval is off */
 	cvm_predictive *shrunk_predictive;	/* ... or the spend of all has a mean */
+	ContractValuer *contracts;	/* NULL if there are no subscriptions */
 	CvmAmount	margin;
-	int64		as_of_day;
+	int32		as_of_day;
 	const char *method;
 	bool		fallback;
 	bool		silent;			/* nobody came back, and no model from elsewhere: nothing can be said */
@@ -84,13 +88,12 @@ method_name(const FittedPair *fit)
 	return "full";
 }
 
-/* Day of a local wall clock, counted from 2000-01-01. */
-static int64
-local_day(const RecomputePlan *plan, TimestampTz at)
+int32
+cvm_local_day(const RecomputePlan *plan, TimestampTz at)
 {
 	Timestamp	local = cvm_local_of(&plan->calendar, at);
 
-	return local >= 0 ? local / USECS_PER_DAY : -((-local + USECS_PER_DAY - 1) / USECS_PER_DAY);
+	return (int32) (local >= 0 ? local / USECS_PER_DAY : -((-local + USECS_PER_DAY - 1) / USECS_PER_DAY));
 }
 
 static cvm_predictive *
@@ -135,13 +138,14 @@ cvm_valuer_new(const RecomputePlan *plan, const Population *population,
 	valuer->env = cvm_server_env(context);
 	valuer->cache = figures_create(context, 4096, NULL);
 	valuer->margin = cvm_amount_from_float8(plan->margin);
-	valuer->as_of_day = local_day(plan, plan->as_of);
+	valuer->contracts = cvm_contract_valuer_new(plan, fit, context);
+	valuer->as_of_day = cvm_local_day(plan, plan->as_of);
 	valuer->method = method_name(fit);
 	valuer->fallback = strcmp(valuer->method, "full") != 0;
 	valuer->silent = fit->purchases.rung == CVM_RUNG_SHRUNK && population->n_repeaters == 0;
-	if (plan->predictive_interval)
+	if (plan->predictive_interval && fit->purchase_model_id > 0)
 		valuer->predictive = make_predictive(valuer, &fit->spend);
-	if (plan->predictive_interval && !has_mean_spend(&fit->spend))
+	if (plan->predictive_interval && fit->purchase_model_id > 0 && !has_mean_spend(&fit->spend))
 		valuer->shrunk_predictive = make_predictive(valuer, &fit->shrunk_spend);
 	MemoryContextSwitchTo(old);
 	return valuer;
@@ -154,6 +158,7 @@ cvm_valuer_free(Valuer *valuer)
 		cvm_predictive_free(valuer->predictive);
 	if (valuer->shrunk_predictive)
 		cvm_predictive_free(valuer->shrunk_predictive);
+	cvm_contract_valuer_free(valuer->contracts);
 	figures_destroy(valuer->cache);
 	pfree(valuer);
 }
@@ -221,33 +226,54 @@ shift_decimal(int128 value, int digits)
 	return (value >= 0 ? value + divisor / 2 : value - divisor / 2) / divisor;
 }
 
+static int64
+checked_realised(int128 value)
+{
+	if (value >= MAX_REALISED || value <= -MAX_REALISED)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the realised value of a customer exceeds 9e14"),
+				 errhint("Map a view that counts money in a larger unit.")));
+	return (int64) value;
+}
+
 /*
- * Realised value: all money to date times the margin, in 1/10000 of the currency
+ * Realised value: money / 10^scale times the margin, in 1/10000 of the currency
  * unit, so that what is published adds up exactly.  The margin is the decimal
  * that it was given as; what exceeds 128 bits on the way is rounded twice.
  */
 static int64
-realised(const Valuer *valuer, const PurchaseHistory *history)
+realised(const Valuer *valuer, int128 money, int scale)
 {
-	int128		money = cvm_history_int128(history->total);
-	int			digits = history->scale + valuer->margin.scale - 4;
+	int			digits = scale + valuer->margin.scale - 4;
 	int128		exact;
 
 	if (__builtin_mul_overflow(money, (int128) valuer->margin.mantissa, &exact) ||
 		exact > MAX_MONEY || exact < -MAX_MONEY)
 	{
-		long double about = (long double) money * powl(10.0L, 4 - history->scale) * (long double) valuer->plan->margin;
+		long double about = (long double) money * powl(10.0L, 4 - scale) * (long double) valuer->plan->margin;
 
 		exact = fabsl(about) < MAX_REALISED ? (int128) roundl(about) : (int128) MAX_REALISED;
 	}
 	else
 		exact = shift_decimal(exact, digits);
-	if (exact >= MAX_REALISED || exact <= -MAX_REALISED)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("the realised value of a customer exceeds 9e14"),
-				 errhint("Map a view that counts money in a larger unit.")));
-	return (int64) exact;
+	return checked_realised(exact);
+}
+
+/* All that was bought and paid to date. */
+static int64
+realised_of(const Valuer *valuer, const CustomerRecord *record)
+{
+	const PurchaseHistory *history = &record->history;
+	int64		value = realised(valuer, cvm_history_int128(history->total), history->scale);
+	const SubscriptionList *list = cvm_subscriptions(record);
+	int			scale;
+	int128		paid;
+
+	if (list == NULL || valuer->plan->contracts.paid_in_purchases)
+		return value;
+	paid = cvm_subscriptions_paid(valuer->plan, list, &scale);
+	return checked_realised((int128) value + realised(valuer, paid, scale));
 }
 
 static void
@@ -325,21 +351,14 @@ lapsed(const Valuer *valuer, const CustomerRecord *record)
 	return (double) valuer->plan->as_of_period - record->history.last_period > limit;
 }
 
-void
-cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
+/* What the purchase models say. */
+static void
+value_purchases(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
 {
 	const PurchaseHistory *history = &record->history;
 	AliveFigures figures;
 	cvm_row		row;
 
-	memset(value, 0, sizeof(*value));
-	value->realised = realised(valuer, history);
-	value->is_lapsed = -1;
-	if (history->repeat_periods < 0)
-	{
-		value->status = "excluded"; /* money without a single purchase */
-		return;
-	}
 	cvm_row_of_history(valuer->plan, history, &row);
 	if (!valuer->silent)
 	{
@@ -347,8 +366,7 @@ cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
 		score_purchases(valuer, record, &row, &figures, value);
 		score_money(valuer, &row, &figures, value);
 	}
-	score_rfm(valuer->population, history, value);
-	value->days_silent = (int32) (valuer->as_of_day - local_day(valuer->plan, history->last_at));
+	value->days_silent = valuer->as_of_day - cvm_local_day(valuer->plan, history->last_at);
 	value->is_lapsed = lapsed(valuer, record);
 	if (!value->valued)
 		value->status = "insufficient_history";
@@ -358,4 +376,23 @@ cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
 		value->status = "new_customer";
 	else
 		value->status = "ok";
+}
+
+void
+cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
+{
+	memset(value, 0, sizeof(*value));
+	value->realised = realised_of(valuer, record);
+	value->is_lapsed = -1;
+	value->subscriptions = -1;
+	value->status = "excluded"; /* money without a single purchase */
+	if (record->history.repeat_periods >= 0)
+	{
+		value->status = "insufficient_history"; /* nobody has bought again */
+		score_rfm(valuer->population, &record->history, value);
+	}
+	if (cvm_buys(valuer->plan, record) && valuer->fit->purchase_model_id > 0)
+		value_purchases(valuer, record, value);
+	if (record->subscriptions > 0)
+		cvm_value_contracts(valuer->contracts, record, value);
 }

@@ -97,7 +97,7 @@ SELECT change, a.state, a.message FROM unnest(ARRAY[
     'ALTER TABLE cvm_altered.segment_rule DROP CONSTRAINT segment_rule_pkey, ALTER position DROP NOT NULL; INSERT INTO cvm_altered.segment_rule VALUES (NULL, ''x'', ''true'')',
     'ALTER TABLE cvm_altered.segment_rule ALTER position TYPE text; INSERT INTO cvm_altered.segment_rule VALUES (''first'', ''x'', ''true'')',
     'INSERT INTO cvm_altered.segment_rule SELECT n, ''x'', ''false'' FROM generate_series(1000, 10991) n']) change, after(change) a;
-SELECT a.state FROM after('INSERT INTO cvm_altered.segment_rule SELECT n, ''x'' || n, ''false'' FROM generate_series(1000, 10989) n') a;
+SELECT a.state FROM after('INSERT INTO cvm_altered.segment_rule SELECT n, ''x'' || n, ''false'' FROM generate_series(1000, 10987) n') a;
 -- as many segments as rules
 DELETE FROM cvm_altered.segment_rule;
 INSERT INTO cvm_altered.segment_rule SELECT c, 'customer ' || c, 'customer_id = ' || c FROM generate_series(1, 100) c;
