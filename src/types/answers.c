@@ -219,7 +219,7 @@ typedef struct Reader
 	const char *at;
 } Reader;
 
-static void pg_attribute_noreturn()
+static void
 refuse_syntax(const Reader *reader, const char *expected)
 {
 	ereport(ERROR,

@@ -85,7 +85,7 @@ state_on(FunctionCallInfo fcinfo, const AnswersScale *scale)
 
 /* ---------- a row ---------- */
 
-static void pg_attribute_noreturn()
+static void
 refuse_score(const Answers *state, double score)
 {
 	ereport(ERROR,
