@@ -136,7 +136,10 @@ FROM (VALUES
     ('horizon', 'interval', '365.25 days', 'horizon of expected_purchases, p_no_purchase and churn_risk'),
     ('value_horizon', 'interval', NULL, 'horizon of residual values; unlimited unless set'),
     ('margin', 'number', '1', 'share of an amount that is value: 1 values revenue, 0.4 a margin of 40 %; above 0, at most 1'),
-    ('portfolio_currency', 'text', NULL, 'currency code of the amounts, three letters, shown with every value'),
+    ('portfolio_currency', 'text', NULL, 'currency code of the values, three letters, shown with every value; amounts are in it unless the column currency is mapped'),
+    ('value_basis', 'text', NULL, 'what a value is: "revenue", "gross_margin" (revenue less the column cost, or x margin) or "net_contribution" (revenue less the column cost and cost_to_serve); gross_margin where cost is mapped or margin is below 1 unless set, else revenue'),
+    ('cost_to_serve', 'number', '0', 'cost of serving an order, in the portfolio''s currency, taken off each in net_contribution; 0 to 10^12'),
+    ('rate_validity', 'interval', '7 days', 'how long an exchange rate holds if no newer one is known; whole days, 1 to 366'),
     ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase, the spend and the retention model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them. A kind that is not named keeps its default: ["bg/nbd"] leaves gamma-gamma for the spend and sbg for subscriptions'),
     ('renewal', 'interval', '1 month', 'time between the renewals of a subscription, whole days, weeks, months or years: its price is paid at the start and at every renewal'),
     ('payments_in_purchases', 'boolean', 'false', 'whether the purchases feed has the payments of subscriptions among its rows: then a customer with a subscription is valued by it alone, and realised value comes from the purchases alone'),
@@ -310,6 +313,7 @@ BEGIN
     IF code !~ '^[A-Z]{3}$' THEN
         PERFORM cvm.bad_option('portfolio_currency', options -> 'portfolio_currency', 'a code of three capital letters, such as "EUR"');
     END IF;
+    PERFORM cvm.check_money_options(options);
     PERFORM cvm.option_family(options, 'purchases', 'bg/nbd');
     PERFORM cvm.option_family(options, 'spend', 'gamma-gamma');
     PERFORM cvm.option_family(options, 'retention', 'sbg');
@@ -333,7 +337,9 @@ ALTER TABLE cvm.portfolio ADD CONSTRAINT options CHECK (cvm.check_options(option
 CREATE VIEW cvm.feed_kinds WITH (security_invoker = true) AS
 SELECT k.kind, k.required, k.optional, k.description
 FROM (VALUES
-    ('purchases', '{customer,at,amount}'::text[], '{}'::text[], 'one row per order or order line; negative amounts change money only'),
+    ('purchases', '{customer,at,amount}'::text[], '{order_id,cost,currency,category,channel,discount,refund_of}'::text[],
+     'one row per order, order line or refund; negative amounts change money only, unless refund_of ties them to an order_id; cost and discount are in the currency of the amount, which still contains the discount'),
+    ('rates', '{currency,on,rate}', '{}', 'one row per currency and day: rate is what one unit of it is worth in the portfolio''s currency, from that day on'),
     ('subscriptions', '{customer,started_at}', '{ended_at,price}', 'one row per subscription: ended_at is NULL while it runs, price is what is paid at the start and at every renewal (option renewal), in the portfolio''s currency')
 ) AS k(kind, required, optional, description);
 COMMENT ON VIEW cvm.feed_kinds IS 'Kinds of feeds and the columns they map.';
@@ -457,7 +463,6 @@ DECLARE
     customer pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'customer');
     at pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'at');
     amount pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'amount');
-    missing text;
 BEGIN
     IF NOT cvm.is_hashable(customer.atttypid) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_function',
@@ -477,16 +482,12 @@ BEGIN
             DETAIL = 'An amount must be numeric, double precision, real, bigint, integer or smallint.',
             HINT = 'Map a view that casts the column.';
     END IF;
-    SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.position) INTO missing
-    FROM (VALUES (1, customer.attname), (2, at.attname), (3, amount.attname)) AS c(position, name)
-    WHERE NOT has_column_privilege(cvm.portfolio_owner(portfolio), relation, c.name::text, 'SELECT');
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('the owner "%s" of portfolio "%s" may not read %s of %s', cvm.portfolio_owner(portfolio), portfolio, missing, relation::regclass),
-            HINT = format('GRANT SELECT ON %s TO %I;', relation::regclass, cvm.portfolio_owner(portfolio));
-    END IF;
+    PERFORM cvm.check_purchase_columns(portfolio, relation);
+    PERFORM cvm.check_feed_privilege(portfolio, 'purchases', relation);
+    PERFORM cvm.check_value_basis((SELECT p.options FROM cvm.portfolio p WHERE p.portfolio = check_purchases_feed.portfolio),
+                                  (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = check_purchases_feed.portfolio AND f.kind = 'purchases'));
 END $$;
-COMMENT ON FUNCTION cvm.check_purchases_feed(text) IS 'Raises unless the purchases feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42883, 42804, 42501.';
+COMMENT ON FUNCTION cvm.check_purchases_feed(text) IS 'Raises unless the purchases feed exists, has its columns, their types can be read, the owner may read them and the value basis can be had from them: 42704, 42P01, 42703, 42883, 42804, 42501, 22023.';
 
 CREATE FUNCTION cvm.is_hashable(type oid) RETURNS boolean
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_is_hashable';
@@ -558,6 +559,7 @@ DECLARE
     wanted text;
     created boolean;
     caller text := current_setting('role');
+    columns jsonb;
 BEGIN
     IF portfolio IS NULL OR purchases IS NULL OR customer IS NULL OR at IS NULL OR amount IS NULL OR options IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
@@ -572,6 +574,10 @@ BEGIN
             MESSAGE = format('portfolio "%s" already exists', portfolio),
             HINT = 'Change it with cvm.alter_portfolio, or remove it with cvm.drop_portfolio.';
     END IF;
+    -- columns of the feed may be named among the options
+    SELECT coalesce(jsonb_object_agg(o.key, o.value) FILTER (WHERE o.key = ANY (k.optional)), '{}') INTO columns
+    FROM cvm.feed_kinds k, jsonb_each(CASE jsonb_typeof(options) WHEN 'object' THEN options ELSE '{}' END) AS o WHERE k.kind = 'purchases';
+    options := CASE jsonb_typeof(options) WHEN 'object' THEN options - ARRAY(SELECT jsonb_object_keys(columns)) ELSE options END;
     PERFORM cvm.check_options(options);
     wanted := cvm.option_text(options, 'schema', 'cvm_' || portfolio);
     created := cvm.make_output_schema(portfolio, wanted);
@@ -579,7 +585,7 @@ BEGIN
     VALUES (portfolio, wanted, created, jsonb_strip_nulls(options) - 'schema');
     INSERT INTO cvm.feed (portfolio, kind, relation_schema, relation_name, columns)
     SELECT create_portfolio.portfolio, 'purchases', n.nspname, c.relname,
-           jsonb_build_object('customer', customer, 'at', at, 'amount', amount)
+           jsonb_build_object('customer', customer, 'at', at, 'amount', amount) || jsonb_strip_nulls(columns)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = purchases;
     PERFORM cvm.check_purchases_feed(portfolio);
     -- what is made in another role's schema is that role's
@@ -589,7 +595,7 @@ BEGIN
     RETURN wanted;
 END $$;
 COMMENT ON FUNCTION cvm.create_portfolio(text, regclass, name, name, name, jsonb) IS
-'Creates a portfolio over a purchases feed (any table, view, partitioned or foreign table) whose columns are named, with its output schema (cvm_<portfolio> unless the option schema says otherwise) and the empty relations in it, owned by the schema''s owner. Returns the name of the schema. Options: see the view cvm.options. Errors: 42710 the portfolio exists, 42P06 the schema is in use, 42703 missing column, 42804 or 42883 a type that can not be used, 42809 a temporary relation, 42501 no privilege, 22023 a bad option, 42622 a name that is too long.';
+'Creates a portfolio over a purchases feed (any table, view, partitioned or foreign table) whose columns are named, with its output schema (cvm_<portfolio> unless the option schema says otherwise) and the empty relations in it, owned by the schema''s owner. Returns the name of the schema. Options: see the view cvm.options, and the optional columns of the feed (cvm.feed_kinds), such as {"order_id": "order_no"}. Errors: 42710 the portfolio exists, 42P06 the schema is in use, 42703 missing column, 42804 or 42883 a type that can not be used, 42809 a temporary relation, 42501 no privilege, 22023 a bad option, 42622 a name that is too long.';
 
 CREATE FUNCTION cvm.alter_portfolio(portfolio text, options jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -610,6 +616,8 @@ BEGIN
     END IF;
     UPDATE cvm.portfolio p SET options = jsonb_strip_nulls(p.options || alter_portfolio.options) - 'schema'
     WHERE p.portfolio = alter_portfolio.portfolio;
+    PERFORM cvm.check_value_basis(p.options, f.columns) FROM cvm.portfolio p JOIN cvm.feed f USING (portfolio)
+    WHERE p.portfolio = alter_portfolio.portfolio AND f.kind = 'purchases';
 END $$;
 COMMENT ON FUNCTION cvm.alter_portfolio(text, jsonb) IS
 'Changes options of a portfolio, from the next recompute on; null returns an option to its default, options that are not named stay. 42704 unknown portfolio, 42501 not permitted, 22023 a bad option.';
@@ -649,6 +657,8 @@ BEGIN
         PERFORM cvm.check_purchases_feed(portfolio);
     ELSIF kind = 'subscriptions' THEN
         PERFORM cvm.check_subscriptions_feed(portfolio);
+    ELSIF kind = 'rates' THEN
+        PERFORM cvm.check_rates_feed(portfolio);
     END IF;
 END $$;
 COMMENT ON FUNCTION cvm.add_feed(text, text, regclass, jsonb) IS
