@@ -83,6 +83,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.check_column_type(text, text, pg_attribute, boolean, text) IS '42804 unless the type fits.';
 
+-- Rows of one order are brought together by sorting.
+CREATE FUNCTION cvm.check_sortable(portfolio text, relation oid, role text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    type text := format_type((cvm.feed_column(portfolio, 'purchases', relation, role)).atttypid, NULL);
+BEGIN
+    EXECUTE format('SELECT row_number() OVER (PARTITION BY s.key) FROM (SELECT NULL::%s AS key) s', type);
+EXCEPTION WHEN undefined_function THEN
+    RAISE EXCEPTION USING ERRCODE = 'undefined_function',
+        MESSAGE = format('rows can not be sorted by %s, of type %s', role, type),
+        DETAIL = 'The rows of an order (column order_id) are found by sorting.',
+        HINT = 'Map a view that casts the column, to text for example, or leave order_id out.';
+END $$;
+COMMENT ON FUNCTION cvm.check_sortable(text, oid, text) IS '42883 unless the type of a column of the purchases feed can be sorted.';
+
 CREATE FUNCTION cvm.check_purchase_columns(portfolio text, relation oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -91,6 +106,10 @@ DECLARE
     col pg_attribute;
     order_id pg_attribute;
 BEGIN
+    IF columns ? 'order_id' THEN
+        PERFORM cvm.check_sortable(portfolio, relation, 'customer');
+        PERFORM cvm.check_sortable(portfolio, relation, 'order_id');
+    END IF;
     IF columns ? 'refund_of' AND NOT columns ? 'order_id' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'refund_of is mapped without order_id', DETAIL = 'A refund names the order_id of its order.',
