@@ -237,19 +237,20 @@ BEGIN
     PERFORM cvm.check_rates_feed(portfolio);
     relation := cvm.feed_relation(portfolio, 'rates');
     -- a rate holds until the next one, so many days at most: one row a currency and day, to be joined by hashing
+    -- (the days as a list, since the planner knows how many it has)
     RETURN format('SELECT k.currency, k.known_on + g.i AS day, k.rate, k.ambiguous
         FROM (SELECT s.currency, s.known_on, s.rate, s.ambiguous, lead(s.known_on) OVER (PARTITION BY s.currency ORDER BY s.known_on) AS next_on
               FROM (SELECT f.%1$I::text COLLATE "C" AS currency, f.%2$I::date AS known_on, min(%3$s) AS rate,
                            count(*) > count(f.%4$I) OR min(%3$s) <> max(%3$s) AS ambiguous
                     FROM %5$I.%6$I AS f WHERE isfinite(f.%2$I) GROUP BY 1, 2) s) k
-        CROSS JOIN LATERAL generate_series(0, least(k.next_on - k.known_on - 1, %7$s)) AS g(i)',
+        JOIN unnest(%7$L::integer[]) AS g(i) ON g.i = 0 OR k.known_on + g.i < coalesce(k.next_on, ''infinity'')',
         feed.columns ->> 'currency', feed.columns ->> 'on',
         cvm.decimal_of(feed.columns ->> 'rate', (cvm.feed_column(portfolio, 'rates', relation, 'rate')).atttypid),
-        feed.columns ->> 'rate', feed.relation_schema, feed.relation_name, validity);
+        feed.columns ->> 'rate', feed.relation_schema, feed.relation_name, ARRAY(SELECT generate_series(0, validity)));
 END $$;
 COMMENT ON FUNCTION cvm.rates_source(text, integer) IS 'SQL of the rates feed, one row per currency and day on which a rate holds: that of the day, else the last one of at most so many days before.';
 
--- Stages: line, a row of the feed; dated, when its order was; valued, its money; summed, that of its order.
+-- Stages: line, a row of the feed; dated, when its order was; valued, its money; grouped, its order, where orders have numbers.
 CREATE FUNCTION cvm.money_query(portfolio text, time_zone text, options jsonb, strict boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -260,8 +261,10 @@ DECLARE
     validity integer := EXTRACT(day FROM cvm.option_interval(options, 'rate_validity', '7 days'));
     instant text;
     key text := 'NULL::text';
-    cost text := '0::numeric';
+    order_at text := 'l.instant';
+    cost text := '0';
     rate text := '1';
+    rates text := '';
 BEGIN
     SELECT f.* INTO STRICT feed FROM cvm.feed f WHERE f.portfolio = money_query.portfolio AND f.kind = 'purchases';
     instant := CASE cvm.base_type(at.atttypid)
@@ -273,7 +276,7 @@ BEGIN
         key := format('f.%I', feed.columns ->> 'order_id');
     END IF;
     IF feed.columns ? 'cost' AND cvm.value_basis(options, feed.columns) <> 'revenue' THEN
-        cost := format('coalesce(d.cost, CASE WHEN d.is_seen AND NOT d.is_refund AND d.amount >= 0 THEN %s ELSE 0 END)',
+        cost := format('CASE WHEN NOT d.is_seen THEN 0 WHEN d.cost IS NULL AND NOT d.is_refund AND d.amount >= 0 THEN %s ELSE coalesce(d.cost, 0) END',
                        CASE WHEN strict THEN format('cvm.refuse_cost(%L, d.customer::text)', portfolio) ELSE 'NULL' END);
     END IF;
     IF feed.columns ? 'currency' THEN
@@ -284,46 +287,35 @@ BEGIN
         END IF;
         rate := format('CASE WHEN NOT d.is_seen OR d.currency = %L THEN 1 WHEN r.rate > 0 AND r.rate < ''Infinity'' AND NOT r.ambiguous THEN r.rate ELSE %s END',
                        home, CASE WHEN strict THEN format('cvm.refuse_rate(%L, d.currency, d.order_day, r.rate, r.ambiguous, %s)', portfolio, validity) ELSE 'NULL' END);
+        rates := format('LEFT JOIN (%s) r ON r.currency = d.currency AND r.day = d.order_day', cvm.rates_source(portfolio, validity));
+        IF feed.columns ? 'order_id' THEN
+            order_at := 'CASE WHEN l.order_key IS NOT DISTINCT FROM NULL THEN l.instant
+                ELSE coalesce(min(l.instant) FILTER (WHERE NOT l.is_refund) OVER (PARTITION BY l.customer, l.order_key), l.instant) END';
+        END IF;
     END IF;
     RETURN format('WITH line AS (
-            SELECT l.*, CASE WHEN l.is_seen THEN l.any_key END AS order_key
+            SELECT l.*, CASE WHEN l.is_seen THEN l.any_key END AS order_key, row_number() OVER () AS line_no
             FROM (SELECT f.%1$I AS customer, %2$s AS instant, %3$s AS amount, %4$s AS any_key, %5$s AS is_refund,
                          %6$s AS discount, %7$s AS cost, %8$s AS currency,
                          f.%1$I IS DISTINCT FROM NULL AND coalesce(%2$s <= $1, false) AND f.%9$I IS NOT NULL AS is_seen
                   FROM %10$I.%11$I AS f) l),
-        dated AS (SELECT d.*, (d.order_at AT TIME ZONE %12$L)::date AS order_day FROM (
-            SELECT l.*, %13$s AS order_at FROM line l) d),
+        dated AS (SELECT l.*, %12$s AS order_at FROM line l),
         valued AS (
             SELECT v.*, v.paid * v.rate AS revenue, (v.paid - v.all_cost) * v.rate AS value
-            FROM (SELECT d.*, d.amount - CASE WHEN d.is_seen THEN coalesce(d.discount, 0) ELSE 0 END AS paid,
-                         CASE WHEN d.is_seen THEN %14$s ELSE 0 END AS all_cost, %15$s AS rate
-                  FROM dated d %16$s) v),
-        summed AS (%17$s)',
-        feed.columns ->> 'customer', instant,
-        cvm.optional_decimal(portfolio, relation, 'amount'), key,
+            FROM (SELECT d.*, CASE WHEN d.is_seen THEN d.amount - coalesce(d.discount, 0) ELSE d.amount END AS paid, %13$s AS all_cost, %14$s AS rate
+                  FROM (SELECT d.*, (d.order_at AT TIME ZONE %15$L)::date AS order_day FROM dated d) d %16$s) v),
+        grouped AS (
+            SELECT v.customer, min(v.instant) FILTER (WHERE NOT v.is_refund) AS order_at, min(v.instant) AS first_at, bool_and(v.is_seen) AS is_seen,
+                   sum(v.revenue) FILTER (WHERE NOT v.is_refund) AS gross, sum(v.revenue) FILTER (WHERE v.is_refund) AS refunded,
+                   sum(v.value) AS value, count(*) AS rows,
+                   array_agg(v.instant) FILTER (WHERE v.is_refund) AS refund_at,
+                   array_agg(v.revenue) FILTER (WHERE v.is_refund) AS refund_revenue, array_agg(v.value) FILTER (WHERE v.is_refund) AS refund_value
+            FROM valued v GROUP BY v.customer, v.order_key, CASE WHEN v.order_key IS NOT DISTINCT FROM NULL THEN v.line_no END)',
+        feed.columns ->> 'customer', instant, cvm.optional_decimal(portfolio, relation, 'amount'), key,
         CASE WHEN feed.columns ? 'refund_of' THEN format('f.%I IS DISTINCT FROM NULL', feed.columns ->> 'refund_of') ELSE 'false' END,
         cvm.optional_decimal(portfolio, relation, 'discount'), cvm.optional_decimal(portfolio, relation, 'cost'),
         CASE WHEN feed.columns ? 'currency' THEN format('f.%I::text COLLATE "C"', feed.columns ->> 'currency') ELSE 'NULL::text' END,
-        feed.columns ->> 'amount', feed.relation_schema, feed.relation_name, time_zone,
-        CASE WHEN feed.columns ? 'order_id'
-             THEN 'CASE WHEN l.order_key IS NOT DISTINCT FROM NULL THEN l.instant
-                   ELSE coalesce(min(l.instant) FILTER (WHERE NOT l.is_refund) OVER (PARTITION BY l.customer, l.order_key), l.instant) END'
-             ELSE 'l.instant' END,
-        cost, rate,
-        CASE WHEN feed.columns ? 'currency'
-             THEN format('LEFT JOIN (%s) r ON r.currency = d.currency AND r.day = d.order_day', cvm.rates_source(portfolio, validity)) ELSE '' END,
-        CASE WHEN feed.columns ? 'order_id' THEN
-            'SELECT s.*, s.order_key IS DISTINCT FROM NULL AND s.gross IS NOT NULL AS has_order, least(s.gross + s.refunded, 0) - least(s.gross, 0) AS excess,
-                    CASE WHEN s.is_refund THEN least(s.gross + s.refunded_to, 0) - least(s.gross + s.refunded_to - s.revenue, 0) ELSE 0 END AS own_excess
-             FROM (SELECT v.*, sum(v.revenue) FILTER (WHERE NOT v.is_refund) OVER o AS gross,
-                          coalesce(sum(v.revenue) FILTER (WHERE v.is_refund) OVER o, 0) AS refunded,
-                          sum(v.value) OVER o AS order_value, count(*) OVER o AS order_rows,
-                          sum(v.revenue) FILTER (WHERE v.is_refund) OVER p AS refunded_to, row_number() OVER p = 1 AS is_first
-                   FROM valued v
-                   WINDOW o AS (PARTITION BY v.customer, v.order_key),
-                          p AS (PARTITION BY v.customer, v.order_key ORDER BY v.is_refund, v.instant, v.revenue ROWS UNBOUNDED PRECEDING)) s'
-        ELSE 'SELECT v.*, false AS has_order, NULL::numeric AS gross, NULL::numeric AS refunded, NULL::numeric AS order_value, 1::bigint AS order_rows,
-                     NULL::numeric AS excess, 0::numeric AS own_excess, true AS is_first FROM valued v' END);
+        feed.columns ->> 'amount', feed.relation_schema, feed.relation_name, order_at, cost, rate, time_zone, rates);
 END $$;
 COMMENT ON FUNCTION cvm.money_query(text, text, jsonb, boolean) IS
 'SQL that begins a query over the purchases feed with its stages; $1 is as_of. strict: what can not be valued raises (cvm.refuse_rate, cvm.refuse_cost) instead of being NULL. 22023 a currency column without portfolio_currency.';
@@ -339,29 +331,36 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     feed cvm.feed;
     serving text := coalesce((options ->> 'cost_to_serve')::numeric, 0)::text;
-    rounded text;
+    money text;
 BEGIN
     SELECT f.* INTO STRICT feed FROM cvm.feed f WHERE f.portfolio = purchases_query.portfolio AND f.kind = 'purchases';
     IF NOT cvm.has_money_columns(options, feed.columns) THEN
         RETURN format('SELECT f.%I, f.%I, f.%I FROM %I.%I AS f', feed.columns ->> 'customer', feed.columns ->> 'at', feed.columns ->> 'amount',
                       feed.relation_schema, feed.relation_name);
     END IF;
-    rounded := CASE WHEN feed.columns ? 'currency' THEN 'round(%s, 6)' ELSE '%s' END;
+    -- a product with a rate has more decimals than an amount may have
+    money := CASE WHEN feed.columns ? 'currency' THEN 'round(%s, 6)' ELSE '%s' END;
+    IF NOT feed.columns ? 'order_id' THEN
+        RETURN cvm.money_query(portfolio, time_zone, options, true) || format('
+            SELECT v.customer, v.instant AS at, CASE WHEN v.is_seen THEN %s ELSE v.amount END AS amount, v.revenue >= 0 AS is_purchase, 1::bigint AS rows
+            FROM valued v', format(money, format('v.value - CASE WHEN v.revenue >= 0 THEN %s ELSE 0 END', serving)));
+    END IF;
+    -- what was paid back of an order is taken off it, but not more than all: the rest is money of its own, as is a refund without an order
     RETURN cvm.money_query(portfolio, time_zone, options, true) || format('
-        SELECT s.customer, CASE WHEN s.has_order AND NOT s.is_refund THEN s.order_at ELSE s.instant END AS at,
-               CASE WHEN NOT s.is_seen THEN s.amount
-                    WHEN NOT s.has_order THEN %1$s
-                    WHEN s.is_refund THEN %2$s
-                    ELSE %3$s END AS amount,
-               CASE WHEN NOT s.has_order THEN NOT s.is_refund AND s.revenue >= 0
-                    WHEN s.is_refund THEN false
-                    WHEN s.refunded = 0 THEN s.gross >= 0
-                    ELSE s.gross + s.refunded > 0 END AS is_purchase,
-               CASE WHEN NOT s.has_order THEN 1 WHEN s.is_first THEN s.order_rows ELSE 0 END AS rows
-        FROM summed s WHERE NOT s.has_order OR s.is_first OR s.own_excess <> 0',
-        format(rounded, format('s.value - CASE WHEN NOT s.is_refund AND s.revenue >= 0 THEN %s ELSE 0 END', serving)),
-        format(rounded, 's.own_excess'),
-        format(rounded, format('s.order_value - s.excess - CASE WHEN s.gross >= 0 THEN %s ELSE 0 END', serving)));
+        SELECT g.customer, e.at, e.amount, e.is_purchase, e.rows FROM grouped g CROSS JOIN LATERAL (
+            SELECT coalesce(g.order_at, g.first_at) AS at,
+                   CASE WHEN g.is_seen AND g.refunded IS NULL THEN %1$s WHEN g.is_seen THEN %2$s ELSE g.value END AS amount,
+                   coalesce(CASE WHEN coalesce(g.refunded, 0) = 0 THEN g.gross >= 0 ELSE g.gross + g.refunded > 0 END, false) AS is_purchase, g.rows
+            WHERE g.gross IS NOT NULL OR NOT g.is_seen
+            UNION ALL
+            SELECT r.at, %3$s, false, CASE WHEN g.gross IS NULL THEN 1 ELSE 0 END
+            FROM (SELECT u.at, u.value, least(g.gross + u.refunded, 0) - least(g.gross + u.refunded - u.revenue, 0) AS excess
+                  FROM (SELECT u.at, u.revenue, u.value, sum(u.revenue) OVER (ORDER BY u.at, u.revenue ROWS UNBOUNDED PRECEDING) AS refunded
+                        FROM unnest(g.refund_at, g.refund_revenue, g.refund_value) AS u(at, revenue, value)) u) r
+            WHERE g.is_seen AND g.refunded IS NOT NULL AND (g.gross IS NULL OR r.excess <> 0)) e',
+        format(money, format('g.value - CASE WHEN g.gross >= 0 THEN %s ELSE 0 END', serving)),
+        format(money, format('g.value - least(g.gross + g.refunded, 0) + least(g.gross, 0) - CASE WHEN g.gross >= 0 THEN %s ELSE 0 END', serving)),
+        format(money, 'CASE WHEN g.gross IS NULL THEN r.value ELSE r.excess END'));
 END $$;
 COMMENT ON FUNCTION cvm.purchases_query(text, text, jsonb) IS
 'What a recompute reads of the purchases feed: customer, time and amount as they are, or, where optional columns say more, one row per order with its net amount in the portfolio''s currency on its value basis, whether it is a purchase, and how many rows of the feed it stands for; $1 is as_of.';
@@ -375,20 +374,22 @@ DECLARE
     n record;
 BEGIN
     EXECUTE cvm.money_query(portfolio, time_zone, options, false) || '
-        SELECT count(*) FILTER (WHERE s.is_refund AND NOT s.has_order) AS orphans,
-               count(*) FILTER (WHERE s.is_first AND s.excess < 0) AS larger,
-               count(*) FILTER (WHERE s.is_refund AND s.has_order AND s.instant < s.order_at) AS early,
-               count(*) FILTER (WHERE s.is_refund AND s.amount > 0) AS positive,
-               count(*) FILTER (WHERE s.all_cost IS NULL) AS no_cost,
-               count(*) FILTER (WHERE NOT s.is_refund AND s.amount >= 0 AND s.all_cost > s.paid) AS dear,
-               count(*) FILTER (WHERE NOT s.is_refund AND s.amount >= 0 AND s.discount > s.amount) AS discounted,
-               count(*) FILTER (WHERE NOT s.is_refund AND s.amount >= 0 AND s.discount < 0) AS charged,
-               count(*) FILTER (WHERE s.currency IS NULL) AS no_currency,
-               count(*) FILTER (WHERE s.currency IS NOT NULL AND s.rate IS NULL) AS no_rate,
-               string_agg(DISTINCT s.currency, '', '' ORDER BY s.currency) FILTER (WHERE s.rate IS NULL) AS currencies,
-               min(s.order_day) FILTER (WHERE s.currency IS NOT NULL AND s.rate IS NULL) AS first_day,
-               max(s.order_day) FILTER (WHERE s.currency IS NOT NULL AND s.rate IS NULL) AS last_day
-        FROM summed s WHERE s.is_seen' INTO n USING now();
+        SELECT * FROM (
+            SELECT count(*) FILTER (WHERE v.is_refund AND v.amount > 0) AS positive,
+                   count(*) FILTER (WHERE v.all_cost IS NULL) AS no_cost,
+                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.all_cost > v.paid) AS dear,
+                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount > v.amount) AS discounted,
+                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount < 0) AS charged,
+                   count(*) FILTER (WHERE v.currency IS NULL) AS no_currency,
+                   count(*) FILTER (WHERE v.currency IS NOT NULL AND v.rate IS NULL) AS no_rate,
+                   string_agg(DISTINCT v.currency, '', '' ORDER BY v.currency) FILTER (WHERE v.rate IS NULL) AS currencies,
+                   min(v.order_day) FILTER (WHERE v.currency IS NOT NULL AND v.rate IS NULL) AS first_day,
+                   max(v.order_day) FILTER (WHERE v.currency IS NOT NULL AND v.rate IS NULL) AS last_day
+            FROM valued v WHERE v.is_seen) r, (
+            SELECT coalesce(sum(cardinality(g.refund_at)) FILTER (WHERE g.order_at IS NULL), 0) AS orphans,
+                   count(*) FILTER (WHERE least(g.gross + g.refunded, 0) < least(g.gross, 0)) AS larger,
+                   coalesce(sum((SELECT count(*) FROM unnest(g.refund_at) AS u(at) WHERE u.at < g.order_at)), 0)::bigint AS early
+            FROM grouped g WHERE g.is_seen) o' INTO n USING now();
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', false);
     RETURN QUERY
     SELECT f.level, cvm.counted(f.rows, f.one, f.many), f.hint FROM (VALUES
