@@ -65,24 +65,6 @@ COMMENT ON FUNCTION cvm.check_money_options(jsonb) IS '22023 unless value_basis,
 
 -- ---------- columns ----------
 
-CREATE FUNCTION cvm.is_amount_type(type oid) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN cvm.base_type(type) = ANY ('{numeric,float8,float4,int8,int4,int2}'::regtype[]);
-COMMENT ON FUNCTION cvm.is_amount_type(oid) IS 'Whether amounts, costs and rates may be of this type.';
-
--- Raises unless a mapped column has a type of these.
-CREATE FUNCTION cvm.check_column_type(kind text, role text, col pg_catalog.pg_attribute, fits boolean, wanted text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF NOT fits THEN
-        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('column "%s", mapped as %s, is of type %s', col.attname, role, format_type(col.atttypid, NULL)),
-            DETAIL = format('In a %s feed it must be %s.', kind, wanted),
-            HINT = 'Map a view that casts the column.';
-    END IF;
-END $$;
-COMMENT ON FUNCTION cvm.check_column_type(text, text, pg_attribute, boolean, text) IS '42804 unless the type fits.';
-
 -- Rows of one order are brought together by sorting.
 CREATE FUNCTION cvm.check_sortable(portfolio text, relation oid, role text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -102,6 +84,7 @@ CREATE FUNCTION cvm.check_purchase_columns(portfolio text, relation oid) RETURNS
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     columns jsonb := (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = check_purchase_columns.portfolio AND f.kind = 'purchases');
+    amounts CONSTANT oid[] := '{numeric,float8,float4,int8,int4,int2}'::regtype[];
     role text;
     col pg_attribute;
     order_id pg_attribute;
@@ -118,15 +101,13 @@ BEGIN
     FOR role IN SELECT k FROM jsonb_object_keys(columns) AS k WHERE k NOT IN ('customer', 'at', 'amount') ORDER BY k LOOP
         col := cvm.feed_column(portfolio, 'purchases', relation, role);
         IF role IN ('cost', 'discount') THEN
-            PERFORM cvm.check_column_type('purchases', role, col, cvm.is_amount_type(col.atttypid),
-                                          'numeric, double precision, real, bigint, integer or smallint');
+            PERFORM cvm.check_feed_type('purchases', role, col, amounts, 'numeric, double precision, real, bigint, integer or smallint');
         ELSIF role = 'currency' THEN
-            PERFORM cvm.check_column_type('purchases', role, col, cvm.base_type(col.atttypid) = ANY ('{text,varchar,bpchar}'::regtype[]),
-                                          'text, varchar or char');
+            PERFORM cvm.check_feed_type('purchases', role, col, '{text,varchar,bpchar}'::regtype[], 'text, varchar or char');
         ELSIF role = 'refund_of' THEN
             order_id := cvm.feed_column(portfolio, 'purchases', relation, 'order_id');
-            PERFORM cvm.check_column_type('purchases', role, col, cvm.base_type(col.atttypid) = cvm.base_type(order_id.atttypid),
-                                          format('of the type of order_id, %s', format_type(order_id.atttypid, NULL)));
+            PERFORM cvm.check_feed_type('purchases', role, col, ARRAY[cvm.base_type(order_id.atttypid)],
+                                        format('of the type of order_id, %s', format_type(order_id.atttypid, NULL)));
         END IF;
     END LOOP;
 END $$;
@@ -136,37 +117,15 @@ CREATE FUNCTION cvm.check_rates_feed(portfolio text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     relation oid := cvm.feed_relation(portfolio, 'rates');
-    currency pg_attribute := cvm.feed_column(portfolio, 'rates', relation, 'currency');
-    day pg_attribute := cvm.feed_column(portfolio, 'rates', relation, 'on');
-    rate pg_attribute := cvm.feed_column(portfolio, 'rates', relation, 'rate');
 BEGIN
-    PERFORM cvm.check_column_type('rates', 'currency', currency, cvm.base_type(currency.atttypid) = ANY ('{text,varchar,bpchar}'::regtype[]),
-                                  'text, varchar or char');
-    PERFORM cvm.check_column_type('rates', 'on', day, cvm.base_type(day.atttypid) = 'date'::regtype, 'a date');
-    PERFORM cvm.check_column_type('rates', 'rate', rate, cvm.is_amount_type(rate.atttypid),
-                                  'numeric, double precision, real, bigint, integer or smallint');
+    PERFORM cvm.check_feed_type('rates', 'currency', cvm.feed_column(portfolio, 'rates', relation, 'currency'),
+                                '{text,varchar,bpchar}'::regtype[], 'text, varchar or char');
+    PERFORM cvm.check_feed_type('rates', 'on', cvm.feed_column(portfolio, 'rates', relation, 'on'), ARRAY['date'::regtype], 'a date');
+    PERFORM cvm.check_feed_type('rates', 'rate', cvm.feed_column(portfolio, 'rates', relation, 'rate'),
+                                '{numeric,float8,float4,int8,int4,int2}'::regtype[], 'numeric, double precision, real, bigint, integer or smallint');
     PERFORM cvm.check_feed_privilege(portfolio, 'rates', relation);
 END $$;
 COMMENT ON FUNCTION cvm.check_rates_feed(text) IS 'Raises unless the rates feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42804, 42501.';
-
-CREATE FUNCTION cvm.check_feed_privilege(portfolio text, kind text, relation oid) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    owner text := cvm.portfolio_owner(portfolio);
-    missing text;
-BEGIN
-    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY array_position('{customer,at,amount}'::text[], c.key), c.key) INTO missing
-    FROM cvm.feed f CROSS JOIN LATERAL jsonb_each_text(f.columns) AS c(key, value)
-    JOIN pg_attribute a ON a.attrelid = relation AND a.attname = c.value::name
-    WHERE f.portfolio = check_feed_privilege.portfolio AND f.kind = check_feed_privilege.kind
-      AND NOT has_column_privilege(owner, relation, a.attnum, 'SELECT');
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('the owner "%s" of portfolio "%s" may not read %s of %s', owner, portfolio, missing, relation::regclass),
-            HINT = format('GRANT SELECT ON %s TO %I;', relation::regclass, owner);
-    END IF;
-END $$;
-COMMENT ON FUNCTION cvm.check_feed_privilege(text, text, oid) IS '42501 unless the portfolio''s owner may read every mapped column of the feed.';
 
 -- ---------- what can not be valued ----------
 
@@ -412,6 +371,11 @@ BEGIN
          'A discount is what the amount still contains and the customer did not pay; leave it unmapped where amounts are after discounts.'),
         ('warning', n.charged, '%s row has a negative discount', '%s rows have negative discounts', 'A discount is positive and lowers the amount.')
     ) AS f(level, rows, one, many, hint) WHERE f.rows > 0;
+    IF columns ? 'cost' AND cvm.value_basis(options, columns) <> 'revenue'
+       AND EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = check_money.portfolio AND f.kind = 'subscriptions') THEN
+        RETURN QUERY SELECT 'warning', format('the value of purchases is %s, that of subscriptions their price', cvm.value_basis(options, columns)),
+                            'A subscription has no cost: map a price that is net of it.';
+    END IF;
 END $$;
 COMMENT ON FUNCTION cvm.check_money(text, text, jsonb) IS 'Findings about refunds, currencies, costs and discounts of a portfolio''s purchases feed up to now: see cvm.check.';
 

@@ -315,6 +315,11 @@ FROM expected e LEFT JOIN found('sold') s USING (customer_id) LEFT JOIN found('m
 SELECT count(*) AS differ FROM cvm_margin.customer WHERE realised_value <> round(cvm.total_spend(history), 4);
 SELECT spend_left_out FROM cvm.job_runs WHERE portfolio = 'margin';
 SELECT level, finding FROM cvm.check('margin') WHERE finding ~ 'cost|discount|refund|mean spend';
+-- a subscription has a price alone
+CREATE TABLE subscriptions (customer_id int, started_on date, price numeric);
+SELECT cvm.add_feed('margin', 'subscriptions', 'subscriptions', '{"customer": "customer_id", "started_at": "started_on", "price": "price"}');
+SELECT level, finding, hint FROM cvm.check('margin') WHERE finding ~ 'subscriptions their price';
+SELECT cvm.drop_feed('margin', 'subscriptions');
 -- the aggregate takes the same flag
 SELECT cvm.purchase_history(at, amount, '1 day', 'UTC', sold) AS history FROM (VALUES
     (timestamptz '2024-01-10 12:00+00', -5::numeric, true), ('2024-02-10 12:00+00', 20, NULL), ('2024-02-11 12:00+00', 0, false)) AS v(at, amount, sold);
