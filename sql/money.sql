@@ -289,7 +289,9 @@ CREATE FUNCTION cvm.purchases_query(portfolio text, time_zone text, options json
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     feed cvm.feed;
-    serving text := coalesce((options ->> 'cost_to_serve')::numeric, 0)::text;
+    -- cost of serving the order whose revenue this is
+    serving text := CASE WHEN (options ->> 'cost_to_serve')::numeric > 0
+                         THEN format(' - CASE WHEN %%s >= 0 THEN %s ELSE 0 END', round((options ->> 'cost_to_serve')::numeric, 6)) ELSE '' END;
     money text;
 BEGIN
     SELECT f.* INTO STRICT feed FROM cvm.feed f WHERE f.portfolio = purchases_query.portfolio AND f.kind = 'purchases';
@@ -302,7 +304,7 @@ BEGIN
     IF NOT feed.columns ? 'order_id' THEN
         RETURN cvm.money_query(portfolio, time_zone, options, true) || format('
             SELECT v.customer, v.instant AS at, CASE WHEN v.is_seen THEN %s ELSE v.amount END AS amount, v.revenue >= 0 AS is_purchase, 1::bigint AS rows
-            FROM valued v', format(money, format('v.value - CASE WHEN v.revenue >= 0 THEN %s ELSE 0 END', serving)));
+            FROM valued v', format(money, 'v.value' || format(serving, 'v.revenue')));
     END IF;
     -- what was paid back of an order is taken off it, but not more than all: the rest is money of its own, as is a refund without an order
     RETURN cvm.money_query(portfolio, time_zone, options, true) || format('
@@ -317,8 +319,8 @@ BEGIN
                   FROM (SELECT u.at, u.revenue, u.value, sum(u.revenue) OVER (ORDER BY u.at, u.revenue ROWS UNBOUNDED PRECEDING) AS refunded
                         FROM unnest(g.refund_at, g.refund_revenue, g.refund_value) AS u(at, revenue, value)) u) r
             WHERE g.is_seen AND g.refunded IS NOT NULL AND (g.gross IS NULL OR r.excess <> 0)) e',
-        format(money, format('g.value - CASE WHEN g.gross >= 0 THEN %s ELSE 0 END', serving)),
-        format(money, format('g.value - least(g.gross + g.refunded, 0) + least(g.gross, 0) - CASE WHEN g.gross >= 0 THEN %s ELSE 0 END', serving)),
+        format(money, 'g.value' || format(serving, 'g.gross')),
+        format(money, 'g.value - least(g.gross + g.refunded, 0) + least(g.gross, 0)' || format(serving, 'g.gross')),
         format(money, 'CASE WHEN g.gross IS NULL THEN r.value ELSE r.excess END'));
 END $$;
 COMMENT ON FUNCTION cvm.purchases_query(text, text, jsonb) IS
