@@ -13,6 +13,8 @@ DECLARE
     columns jsonb := (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = check_rows.portfolio AND f.kind = 'purchases');
     relation text := (SELECT format('%I.%I', f.relation_schema, f.relation_name) FROM cvm.feed f
                       WHERE f.portfolio = check_rows.portfolio AND f.kind = 'purchases');
+    options jsonb := (cvm.own_portfolio(portfolio)).options;
+    counted text;
     n record;
     c record;
 BEGIN
@@ -48,13 +50,24 @@ BEGIN
     IF n.no_customer + n.no_time + n.no_amount + n.odd_time + n.odd_amount + n.long_amount > 0 THEN
         RETURN;
     END IF;
+    counted := format('SELECT cvm.purchase_history(f.%2$I, f.%3$I, $2, $3) AS h FROM %4$s AS f WHERE f.%2$I <= $1 GROUP BY f.%1$I',
+                      columns ->> 'customer', columns ->> 'at', columns ->> 'amount', relation);
+    IF cvm.has_money_columns(options, columns) THEN
+        FOR level, finding, hint IN SELECT m.level, m.finding, m.hint FROM cvm.check_money(portfolio, plan.time_zone, options) m LOOP
+            RETURN NEXT;
+            counted := CASE WHEN level <> 'error' THEN counted END;
+        END LOOP;
+        IF counted IS NULL THEN
+            RETURN;
+        END IF;
+        counted := format('SELECT cvm.purchase_history(f.at, f.amount, $2, $3, f.is_purchase) AS h FROM (%s) AS f(customer, at, amount, is_purchase, rows)
+                           WHERE f.at <= $1 GROUP BY f.customer', plan.purchases_query);
+    END IF;
     EXECUTE format('SELECT count(*) AS customers, count(*) FILTER (WHERE cvm.repeat_periods(h) > 0) AS repeaters,
                            count(*) FILTER (WHERE cvm.first_at(h) IS NULL) AS money_only,
                            count(*) FILTER (WHERE cvm.repeat_periods(h) > 0 AND cvm.mean_spend(h) > 0) AS spenders,
                            coalesce(sum(cvm.total_spend(h)) FILTER (WHERE cvm.first_at(h) IS NOT NULL) > 0, false) AS has_money
-                    FROM (SELECT cvm.purchase_history(f.%2$I, f.%3$I, $1, $2) AS h FROM %4$s AS f
-                          WHERE f.%2$I <= now() GROUP BY f.%1$I) s',
-                   columns ->> 'customer', columns ->> 'at', columns ->> 'amount', relation) INTO c USING plan.period, plan.time_zone;
+                    FROM (%s) s', counted) INTO c USING now(), plan.period, plan.time_zone;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     RETURN QUERY
     SELECT f.level, f.finding, f.hint FROM (VALUES
@@ -72,7 +85,7 @@ BEGIN
          'They are valued at the mean spend of all.'),
         (5, c.money_only > 0, 'warning', cvm.counted(c.money_only, '%s customer has money but no purchase', '%s customers have money but no purchase'),
          'They are listed with the status excluded.'),
-        (6, n.negative = 0, 'warning', 'there are no negative amounts',
+        (6, n.negative = 0 AND NOT columns ? 'refund_of', 'warning', 'there are no negative amounts',
          'If the shop takes goods back, its refunds are missing and values are too high.'),
         (7, true, 'ok', format('%s of %s, %s', cvm.counted(n.row_count, '%s row', '%s rows'), cvm.counted(c.customers, '%s customer', '%s customers'),
                                cvm.counted(c.repeaters, '%s of them a repeat buyer', '%s of them repeat buyers')), NULL)

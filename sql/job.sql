@@ -394,7 +394,7 @@ CREATE VIEW cvm.job_runs WITH (security_invoker = true) AS
 SELECT r.run_id, r.job_id, r.portfolio, r.attempt, r.as_of, r.started_at, r.finished_at,
        CASE WHEN r.status <> 'running' OR cvm.is_run_alive(p.portfolio_id, r.job_id) THEN r.status ELSE 'crashed' END AS status,
        r.phase, r.pid, r.purchases, r.purchases_after_as_of, r.customers, r.spend_left_out, r.purchase_model_id, r.spend_model_id,
-       r.sqlstate, e.message, e.detail, e.hint, e.context
+       r.value_basis, r.sqlstate, e.message, e.detail, e.hint, e.context
 FROM cvm.run r
 JOIN cvm.portfolio p ON p.portfolio = r.portfolio
 LEFT JOIN cvm.run_error e ON e.run_id = r.run_id AND e.portfolio = r.portfolio;
@@ -415,6 +415,7 @@ COMMENT ON COLUMN cvm.job_runs.customers IS 'customers found';
 COMMENT ON COLUMN cvm.job_runs.spend_left_out IS 'repeat buyers left out of the spend model because their mean spend is not positive';
 COMMENT ON COLUMN cvm.job_runs.purchase_model_id IS 'purchase model it fitted';
 COMMENT ON COLUMN cvm.job_runs.spend_model_id IS 'spend model it fitted';
+COMMENT ON COLUMN cvm.job_runs.value_basis IS 'what its values are: revenue, gross_margin or net_contribution';
 COMMENT ON COLUMN cvm.job_runs.sqlstate IS 'SQLSTATE of the error';
 COMMENT ON COLUMN cvm.job_runs.message IS 'its message';
 COMMENT ON COLUMN cvm.job_runs.detail IS 'its detail';

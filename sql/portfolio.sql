@@ -136,7 +136,10 @@ FROM (VALUES
     ('horizon', 'interval', '365.25 days', 'horizon of expected_purchases, p_no_purchase and churn_risk'),
     ('value_horizon', 'interval', NULL, 'horizon of residual values; unlimited unless set'),
     ('margin', 'number', '1', 'share of an amount that is value: 1 values revenue, 0.4 a margin of 40 %; above 0, at most 1'),
-    ('portfolio_currency', 'text', NULL, 'currency code of the amounts, three letters, shown with every value'),
+    ('portfolio_currency', 'text', NULL, 'currency code of the values, three letters, shown with every value; amounts are in it unless the column currency is mapped'),
+    ('value_basis', 'text', NULL, 'what a value is: "revenue", "gross_margin" (revenue less the column cost, or x margin) or "net_contribution" (revenue less the column cost and cost_to_serve); gross_margin where cost is mapped or margin is below 1 unless set, else revenue'),
+    ('cost_to_serve', 'number', '0', 'cost of serving an order, in the portfolio''s currency, taken off each in net_contribution; 0 to 10^12'),
+    ('rate_validity', 'interval', '7 days', 'how long an exchange rate holds if no newer one is known; whole days, 1 to 366'),
     ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase, the spend and the retention model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them. A kind that is not named keeps its default: ["bg/nbd"] leaves gamma-gamma for the spend and sbg for subscriptions'),
     ('renewal', 'interval', '1 month', 'time between the renewals of a subscription, whole days, weeks, months or years: its price is paid at the start and at every renewal'),
     ('payments_in_purchases', 'boolean', 'false', 'whether the purchases feed has the payments of subscriptions among its rows: then a customer with a subscription is valued by it alone, and realised value comes from the purchases alone'),
@@ -310,6 +313,7 @@ BEGIN
     IF code !~ '^[A-Z]{3}$' THEN
         PERFORM cvm.bad_option('portfolio_currency', options -> 'portfolio_currency', 'a code of three capital letters, such as "EUR"');
     END IF;
+    PERFORM cvm.check_money_options(options);
     PERFORM cvm.option_family(options, 'purchases', 'bg/nbd');
     PERFORM cvm.option_family(options, 'spend', 'gamma-gamma');
     PERFORM cvm.option_family(options, 'retention', 'sbg');
@@ -327,170 +331,6 @@ END $$;
 COMMENT ON FUNCTION cvm.check_options(jsonb) IS 'True if the options are known and their values in their domains; otherwise 22023 says which is not, and why.';
 
 ALTER TABLE cvm.portfolio ADD CONSTRAINT options CHECK (cvm.check_options(options));
-
--- ---------- feeds ----------
-
-CREATE VIEW cvm.feed_kinds WITH (security_invoker = true) AS
-SELECT k.kind, k.required, k.optional, k.description
-FROM (VALUES
-    ('purchases', '{customer,at,amount}'::text[], '{}'::text[], 'one row per order or order line; negative amounts change money only'),
-    ('subscriptions', '{customer,started_at}', '{ended_at,price}', 'one row per subscription: ended_at is NULL while it runs, price is what is paid at the start and at every renewal (option renewal), in the portfolio''s currency')
-) AS k(kind, required, optional, description);
-COMMENT ON VIEW cvm.feed_kinds IS 'Kinds of feeds and the columns they map.';
-COMMENT ON COLUMN cvm.feed_kinds.kind IS 'kind of feed';
-COMMENT ON COLUMN cvm.feed_kinds.required IS 'columns that must be mapped';
-COMMENT ON COLUMN cvm.feed_kinds.optional IS 'columns that may be mapped';
-COMMENT ON COLUMN cvm.feed_kinds.description IS 'what a row is';
-GRANT SELECT ON cvm.feed_kinds TO PUBLIC;
-
-CREATE FUNCTION cvm.check_mapping(kind text, columns jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    known record;
-    wrong text;
-BEGIN
-    SELECT k.required, k.optional INTO known FROM cvm.feed_kinds k WHERE k.kind = check_mapping.kind;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('unknown kind of feed "%s"', kind),
-            HINT = 'Known kinds: ' || (SELECT string_agg(k.kind, ', ' ORDER BY k.kind) FROM cvm.feed_kinds k) || '.';
-    END IF;
-    IF jsonb_typeof(columns) IS DISTINCT FROM 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'columns must be a JSON object', HINT = 'Such as {"customer": "customer_id", "at": "ordered_at"}.';
-    END IF;
-    SELECT k INTO wrong FROM unnest(known.required) AS k WHERE NOT columns ? k LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('the columns of a %s feed must name "%s"', kind, wrong),
-            HINT = format('Required: %s.', array_to_string(known.required, ', '));
-    END IF;
-    SELECT k INTO wrong FROM jsonb_each(columns) AS c(k, v)
-    WHERE NOT k = ANY (known.required || known.optional) OR jsonb_typeof(v) <> 'string' LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('a %s feed has no column "%s" that can be mapped to %s', kind, wrong, columns -> wrong),
-            HINT = format('Known columns: %s; each names a column of the relation.', array_to_string(known.required || known.optional, ', '));
-    END IF;
-    RETURN true;
-END $$;
-COMMENT ON FUNCTION cvm.check_mapping(text, jsonb) IS 'True if the columns are those of this kind of feed; otherwise 22023.';
-
-ALTER TABLE cvm.feed ADD CONSTRAINT columns CHECK (cvm.check_mapping(kind, columns));
-
-CREATE FUNCTION cvm.feed_relation(portfolio text, kind text) RETURNS oid
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    feed record;
-    relation record;
-BEGIN
-    SELECT f.relation_schema, f.relation_name INTO feed FROM cvm.feed f
-    WHERE f.portfolio = feed_relation.portfolio AND f.kind = feed_relation.kind;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('portfolio "%s" has no %s feed', portfolio, kind),
-            HINT = 'Map one with cvm.add_feed.';
-    END IF;
-    SELECT c.oid, c.relkind, c.relpersistence INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = feed.relation_schema::name AND c.relname = feed.relation_name::name;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_table',
-            MESSAGE = format('the %s feed of portfolio "%s", relation %I.%I, does not exist', kind, portfolio, feed.relation_schema, feed.relation_name),
-            HINT = 'Make it again, or map another relation with cvm.add_feed; the last published result stays as it is.';
-    END IF;
-    IF relation.relkind NOT IN ('r', 'v', 'm', 'p', 'f') THEN
-        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
-            MESSAGE = format('%I.%I is not a table, view, materialized view, partitioned or foreign table', feed.relation_schema, feed.relation_name);
-    END IF;
-    IF relation.relpersistence = 't' THEN
-        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
-            MESSAGE = format('%I.%I is temporary', feed.relation_schema, feed.relation_name),
-            DETAIL = 'A portfolio is recomputed in other sessions too, and a view of a temporary table is temporary itself.',
-            HINT = 'Map an ordinary table or view.';
-    END IF;
-    RETURN relation.oid;
-END $$;
-COMMENT ON FUNCTION cvm.feed_relation(text, text) IS 'The relation of a feed, resolved by name now. 42704 no such feed, 42P01 the relation is gone, 42809 it is no table or view, or temporary.';
-
-CREATE FUNCTION cvm.edit_distance(a text, b text) RETURNS integer
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_edit_distance';
-COMMENT ON FUNCTION cvm.edit_distance(text, text) IS 'Characters to insert, delete or replace from a to b (Levenshtein 1966); 22023 for more than 255 characters. Orders the names in a hint.';
-
-CREATE FUNCTION cvm.feed_column(portfolio text, kind text, relation oid, role text) RETURNS pg_catalog.pg_attribute
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    wanted text := (SELECT f.columns ->> feed_column.role FROM cvm.feed f
-                    WHERE f.portfolio = feed_column.portfolio AND f.kind = feed_column.kind);
-    result pg_attribute;
-BEGIN
-    SELECT a.* INTO result FROM pg_attribute a
-    WHERE a.attrelid = feed_column.relation AND a.attname = wanted::name AND a.attnum > 0 AND NOT a.attisdropped;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-            MESSAGE = format('the %s feed of portfolio "%s" has no column "%s", which is mapped as %s', kind, portfolio, wanted, role),
-            HINT = format('%s has, the nearest first: %s.%s', relation::regclass,
-                          (SELECT coalesce(string_agg(a.attname, ', ' ORDER BY cvm.edit_distance(lower(left(wanted, 63)), lower(a.attname)), a.attnum), 'no columns')
-                           FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped),
-                          CASE WHEN EXISTS (SELECT FROM cvm.run r WHERE r.portfolio = feed_column.portfolio)
-                               THEN ' cvm.add_feed changes a mapping; the last published result stays as it is.' ELSE '' END);
-    END IF;
-    RETURN result;
-END $$;
-COMMENT ON FUNCTION cvm.feed_column(text, text, oid, text) IS 'The column of a feed''s relation that is mapped as role; 42703 where it is missing.';
-
-CREATE FUNCTION cvm.base_type(type oid) RETURNS oid
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-    WITH RECURSIVE base(oid, typtype, typbasetype) AS (
-        SELECT t.oid, t.typtype, t.typbasetype FROM pg_catalog.pg_type t WHERE t.oid = base_type.type
-        UNION ALL
-        SELECT t.oid, t.typtype, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd')
-    SELECT base.oid FROM base WHERE base.typtype <> 'd';
-END;
-COMMENT ON FUNCTION cvm.base_type(oid) IS 'The type below all domains.';
-
--- The three columns have types that can be read.
-CREATE FUNCTION cvm.check_purchases_feed(portfolio text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    relation oid := cvm.feed_relation(portfolio, 'purchases');
-    customer pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'customer');
-    at pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'at');
-    amount pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'amount');
-    missing text;
-BEGIN
-    IF NOT cvm.is_hashable(customer.atttypid) THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_function',
-            MESSAGE = format('customers of type %s can not be told apart by hashing', format_type(customer.atttypid, NULL)),
-            HINT = 'Map a column of a hashable type such as bigint, uuid or text.';
-    END IF;
-    IF cvm.base_type(at.atttypid) NOT IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
-        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('column "%s", mapped as at, is of type %s', at.attname, format_type(at.atttypid, NULL)),
-            DETAIL = 'The time of a purchase must be a timestamptz, a timestamp or a date.',
-            HINT = 'Map a view that casts the column.';
-    END IF;
-    IF cvm.base_type(amount.atttypid) NOT IN ('numeric'::regtype, 'float8'::regtype, 'float4'::regtype,
-                                              'int8'::regtype, 'int4'::regtype, 'int2'::regtype) THEN
-        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('column "%s", mapped as amount, is of type %s', amount.attname, format_type(amount.atttypid, NULL)),
-            DETAIL = 'An amount must be numeric, double precision, real, bigint, integer or smallint.',
-            HINT = 'Map a view that casts the column.';
-    END IF;
-    SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.position) INTO missing
-    FROM (VALUES (1, customer.attname), (2, at.attname), (3, amount.attname)) AS c(position, name)
-    WHERE NOT has_column_privilege(cvm.portfolio_owner(portfolio), relation, c.name::text, 'SELECT');
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('the owner "%s" of portfolio "%s" may not read %s of %s', cvm.portfolio_owner(portfolio), portfolio, missing, relation::regclass),
-            HINT = format('GRANT SELECT ON %s TO %I;', relation::regclass, cvm.portfolio_owner(portfolio));
-    END IF;
-END $$;
-COMMENT ON FUNCTION cvm.check_purchases_feed(text) IS 'Raises unless the purchases feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42883, 42804, 42501.';
-
-CREATE FUNCTION cvm.is_hashable(type oid) RETURNS boolean
-LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_is_hashable';
-COMMENT ON FUNCTION cvm.is_hashable(oid) IS 'Whether values of a type can be grouped by hashing.';
 
 -- ---------- create, alter, drop ----------
 
@@ -558,6 +398,7 @@ DECLARE
     wanted text;
     created boolean;
     caller text := current_setting('role');
+    columns jsonb;
 BEGIN
     IF portfolio IS NULL OR purchases IS NULL OR customer IS NULL OR at IS NULL OR amount IS NULL OR options IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
@@ -572,6 +413,10 @@ BEGIN
             MESSAGE = format('portfolio "%s" already exists', portfolio),
             HINT = 'Change it with cvm.alter_portfolio, or remove it with cvm.drop_portfolio.';
     END IF;
+    -- columns of the feed may be named among the options
+    SELECT coalesce(jsonb_object_agg(o.key, o.value) FILTER (WHERE o.key = ANY (k.optional)), '{}') INTO columns
+    FROM cvm.feed_kinds k, jsonb_each(CASE jsonb_typeof(options) WHEN 'object' THEN options ELSE '{}' END) AS o WHERE k.kind = 'purchases';
+    options := CASE jsonb_typeof(options) WHEN 'object' THEN options - ARRAY(SELECT jsonb_object_keys(columns)) ELSE options END;
     PERFORM cvm.check_options(options);
     wanted := cvm.option_text(options, 'schema', 'cvm_' || portfolio);
     created := cvm.make_output_schema(portfolio, wanted);
@@ -579,7 +424,7 @@ BEGIN
     VALUES (portfolio, wanted, created, jsonb_strip_nulls(options) - 'schema');
     INSERT INTO cvm.feed (portfolio, kind, relation_schema, relation_name, columns)
     SELECT create_portfolio.portfolio, 'purchases', n.nspname, c.relname,
-           jsonb_build_object('customer', customer, 'at', at, 'amount', amount)
+           jsonb_build_object('customer', customer, 'at', at, 'amount', amount) || jsonb_strip_nulls(columns)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = purchases;
     PERFORM cvm.check_purchases_feed(portfolio);
     -- what is made in another role's schema is that role's
@@ -589,7 +434,7 @@ BEGIN
     RETURN wanted;
 END $$;
 COMMENT ON FUNCTION cvm.create_portfolio(text, regclass, name, name, name, jsonb) IS
-'Creates a portfolio over a purchases feed (any table, view, partitioned or foreign table) whose columns are named, with its output schema (cvm_<portfolio> unless the option schema says otherwise) and the empty relations in it, owned by the schema''s owner. Returns the name of the schema. Options: see the view cvm.options. Errors: 42710 the portfolio exists, 42P06 the schema is in use, 42703 missing column, 42804 or 42883 a type that can not be used, 42809 a temporary relation, 42501 no privilege, 22023 a bad option, 42622 a name that is too long.';
+'Creates a portfolio over a purchases feed (any table, view, partitioned or foreign table) whose columns are named, with its output schema (cvm_<portfolio> unless the option schema says otherwise) and the empty relations in it, owned by the schema''s owner. Returns the name of the schema. Options: see the view cvm.options, and the optional columns of the feed (cvm.feed_kinds), such as {"order_id": "order_no"}. Errors: 42710 the portfolio exists, 42P06 the schema is in use, 42703 missing column, 42804 or 42883 a type that can not be used, 42809 a temporary relation, 42501 no privilege, 22023 a bad option, 42622 a name that is too long.';
 
 CREATE FUNCTION cvm.alter_portfolio(portfolio text, options jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -610,6 +455,8 @@ BEGIN
     END IF;
     UPDATE cvm.portfolio p SET options = jsonb_strip_nulls(p.options || alter_portfolio.options) - 'schema'
     WHERE p.portfolio = alter_portfolio.portfolio;
+    PERFORM cvm.check_value_basis(p.options, f.columns) FROM cvm.portfolio p JOIN cvm.feed f USING (portfolio)
+    WHERE p.portfolio = alter_portfolio.portfolio AND f.kind = 'purchases';
 END $$;
 COMMENT ON FUNCTION cvm.alter_portfolio(text, jsonb) IS
 'Changes options of a portfolio, from the next recompute on; null returns an option to its default, options that are not named stay. 42704 unknown portfolio, 42501 not permitted, 22023 a bad option.';
@@ -631,42 +478,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.drop_portfolio(text, boolean) IS
 'Removes a portfolio with its output relations, jobs, models and runs, and its output schema if cvm made it and nothing else is in it; the feeds stay. Objects of others that depend on the output are an error (2BP01) unless cascade is true: then they go too. 42704 unknown portfolio, 42501 not permitted.';
-
-CREATE FUNCTION cvm.add_feed(portfolio text, kind text, relation regclass, columns jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM cvm.own_portfolio(portfolio);
-    IF kind IS NULL OR relation IS NULL OR columns IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'kind, relation and columns must not be null';
-    END IF;
-    PERFORM cvm.check_mapping(kind, columns);
-    INSERT INTO cvm.feed AS f (portfolio, kind, relation_schema, relation_name, columns)
-    SELECT add_feed.portfolio, add_feed.kind, n.nspname, c.relname, add_feed.columns
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
-    ON CONFLICT ON CONSTRAINT feed_pkey DO UPDATE
-    SET relation_schema = excluded.relation_schema, relation_name = excluded.relation_name, columns = excluded.columns;
-    IF kind = 'purchases' THEN
-        PERFORM cvm.check_purchases_feed(portfolio);
-    ELSIF kind = 'subscriptions' THEN
-        PERFORM cvm.check_subscriptions_feed(portfolio);
-    END IF;
-END $$;
-COMMENT ON FUNCTION cvm.add_feed(text, text, regclass, jsonb) IS
-'Maps a relation as a feed of this kind (see cvm.feed_kinds), in place of the present one if there is one: columns is an object from cvm''s names to the relation''s. Errors as of cvm.create_portfolio.';
-
-CREATE FUNCTION cvm.drop_feed(portfolio text, kind text) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM cvm.own_portfolio(portfolio);
-    IF kind = 'purchases' THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('portfolio "%s" can not be without a purchases feed', portfolio),
-            HINT = 'Map another relation with cvm.add_feed, or remove the portfolio with cvm.drop_portfolio.';
-    END IF;
-    DELETE FROM cvm.feed f WHERE f.portfolio = drop_feed.portfolio AND f.kind = drop_feed.kind;
-    RETURN FOUND;
-END $$;
-COMMENT ON FUNCTION cvm.drop_feed(text, text) IS 'Removes the mapping of a feed; the relation stays. False if there was none. 42704 unknown portfolio, 42501 not permitted, 55000 for the purchases feed.';
 
 CREATE FUNCTION cvm.grant_read(portfolio text, role regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -22,7 +22,8 @@ CREATE TABLE cvm.run (
     spend_model_id bigint,
     subscriptions bigint,
     subscriptions_after_as_of bigint,
-    retention_model_id bigint
+    retention_model_id bigint,
+    value_basis text
 );
 COMMENT ON SEQUENCE cvm.run_id_seq IS 'Numbers runs.';
 CREATE INDEX run_of_portfolio ON cvm.run (portfolio, run_id);
@@ -45,6 +46,7 @@ COMMENT ON COLUMN cvm.run.customers IS 'customers found';
 COMMENT ON COLUMN cvm.run.spend_left_out IS 'repeat buyers left out of the spend model because their mean spend is not positive';
 COMMENT ON COLUMN cvm.run.purchase_model_id IS 'purchase model its scores come from';
 COMMENT ON COLUMN cvm.run.spend_model_id IS 'spend model its scores come from';
+COMMENT ON COLUMN cvm.run.value_basis IS 'what its values are: revenue, gross_margin or net_contribution';
 COMMENT ON COLUMN cvm.run.subscriptions IS 'rows read from the subscriptions feed; NULL without one';
 COMMENT ON COLUMN cvm.run.subscriptions_after_as_of IS 'subscriptions left out because they start after as_of';
 COMMENT ON COLUMN cvm.run.retention_model_id IS 'retention model its scores come from; NULL without subscriptions';
@@ -130,7 +132,7 @@ SELECT pg_catalog.pg_extension_config_dump('cvm.model_id_seq', '');
 -- job_id and attempt are the worker's
 GRANT SELECT, DELETE, INSERT (portfolio, as_of, started_at, status, phase, pid),
     UPDATE (as_of, finished_at, status, phase, pid, sqlstate, purchases, purchases_after_as_of, customers, spend_left_out,
-            purchase_model_id, spend_model_id, subscriptions, subscriptions_after_as_of, retention_model_id) ON cvm.run TO PUBLIC;
+            purchase_model_id, spend_model_id, subscriptions, subscriptions_after_as_of, retention_model_id, value_basis) ON cvm.run TO PUBLIC;
 GRANT SELECT, INSERT, DELETE, UPDATE (message, detail, hint, context) ON cvm.run_error TO PUBLIC;
 GRANT SELECT, DELETE,
     INSERT (portfolio, run_id, role, family, model, as_of, fitted_at, rung, gradient_norm, iterations, condition, partner_id,
@@ -154,7 +156,7 @@ COMMENT ON POLICY reader ON cvm.fitted_model IS 'Readers of the output schema an
 
 -- Read by src/recompute/plan.c at the beginning of each run.
 CREATE FUNCTION cvm.recompute_plan(portfolio text, candidate jsonb DEFAULT NULL,
-    OUT output_schema text, OUT purchases_query text, OUT currency text, OUT time_zone text, OUT period interval,
+    OUT output_schema text, OUT purchases_query text, OUT currency text, OUT value_basis text, OUT time_zone text, OUT period interval,
     OUT time_unit interval, OUT annual_discount_rate float8, OUT horizon interval, OUT value_horizon interval,
     OUT margin float8, OUT purchase_family text, OUT spend_family text, OUT predictive_interval boolean,
     OUT specification jsonb, OUT source jsonb, OUT drift_threshold float8, OUT pinned_purchase_model_id bigint, OUT pinned_spend_model_id bigint)
@@ -168,12 +170,12 @@ BEGIN
     -- held against the options' domains, since the owner may write what was decided
     specification := cvm.complete_specification(options, coalesce(candidate, cvm.live_specification(portfolio)));
     output_schema := present.output_schema;
-    SELECT format('SELECT f.%I, f.%I, f.%I FROM %I.%I AS f', f.columns ->> 'customer', f.columns ->> 'at', f.columns ->> 'amount',
-                  f.relation_schema, f.relation_name),
+    SELECT cvm.check_value_basis(options, f.columns),
            jsonb_build_object('relation', format('%I.%I', f.relation_schema, f.relation_name), 'columns', f.columns)
-    INTO STRICT purchases_query, source FROM cvm.feed f WHERE f.portfolio = recompute_plan.portfolio AND f.kind = 'purchases';
+    INTO STRICT value_basis, source FROM cvm.feed f WHERE f.portfolio = recompute_plan.portfolio AND f.kind = 'purchases';
     currency := cvm.option_text(options, 'portfolio_currency', NULL);
     time_zone := specification ->> 'time_zone';
+    purchases_query := cvm.purchases_query(portfolio, time_zone, options);
     period := (specification ->> 'period')::interval;
     time_unit := (specification ->> 'time_unit')::interval;
     annual_discount_rate := cvm.option_rate(options);
@@ -195,5 +197,5 @@ CREATE PROCEDURE cvm.recompute(portfolio text, as_of timestamptz DEFAULT NULL, "
 LANGUAGE C AS 'MODULE_PATHNAME', 'cvm_recompute';
 
 COMMENT ON PROCEDURE cvm.recompute(text, timestamptz, boolean) IS
-'Recomputes a portfolio as of an instant (NULL: now, the only place where the clock is read) and publishes customer, clv, churn, equity, segments and cohorts in its output schema. full: read the whole feed instead of what changed (this version always does). Runs as the portfolio''s owner, whoever of the owner, its members or superusers calls it. At top level every step is a transaction of its own; inside a transaction block or function all is one. Readers see the last published run until the new one is complete. Errors: 42704 unknown portfolio, 42501 not permitted, 55P03 being recomputed by another session, 02000 nothing to fit on, 22004 NULL in the feed, 42804 or 42703 a column of score was altered, 42809 or 42P01 score was replaced, 54000 more than 10,000 segment rules, 55000 a trigger or rule keeps rows out of the output or the portfolio was given to another owner meanwhile; the last published result stays intact.';
+'Recomputes a portfolio as of an instant (NULL: now, the only place where the clock is read) and publishes customer, clv, churn, equity, segments and cohorts in its output schema. full: read the whole feed instead of what changed (this version always does). Runs as the portfolio''s owner, whoever of the owner, its members or superusers calls it. At top level every step is a transaction of its own; inside a transaction block or function all is one. Readers see the last published run until the new one is complete. Errors: 42704 unknown portfolio, 42501 not permitted, 55P03 being recomputed by another session, 02000 nothing to fit on or an exchange rate is missing, 22004 NULL in the feed, 22023 an exchange rate that is not above 0, 21000 two rates for one day, 42804 or 42703 a column of score was altered, 42809 or 42P01 score was replaced, 54000 more than 10,000 segment rules, 55000 a trigger or rule keeps rows out of the output or the portfolio was given to another owner meanwhile; the last published result stays intact.';
 

@@ -16,19 +16,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.option_renewal(jsonb) IS 'The option "renewal", 1 month where it is not set; 22023 unless it is whole days, weeks, months or years, at most 10 years.';
 
--- A column's type is one of those that times or amounts are read from.
-CREATE FUNCTION cvm.check_feed_type(kind text, role text, "column" pg_catalog.pg_attribute, wanted oid[], words text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF NOT cvm.base_type("column".atttypid) = ANY (wanted) THEN
-        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('column "%s" of the %s feed, mapped as %s, is of type %s', "column".attname, kind, role, format_type("column".atttypid, NULL)),
-            DETAIL = format('It must be %s.', words),
-            HINT = 'Map a view that casts the column.';
-    END IF;
-END $$;
-COMMENT ON FUNCTION cvm.check_feed_type(text, text, pg_catalog.pg_attribute, oid[], text) IS 'Raises 42804 unless the column has one of the wanted types, domains over them included.';
-
 -- The feed exists and its columns can be read: returns the customers' type where it must be cast to that of the purchases.
 CREATE FUNCTION cvm.check_subscriptions_feed(portfolio text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -39,7 +26,6 @@ DECLARE
     columns jsonb := (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = check_subscriptions_feed.portfolio AND f.kind = 'subscriptions');
     customer pg_attribute := cvm.feed_column(portfolio, 'subscriptions', relation, 'customer');
     buyer pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
-    missing text;
 BEGIN
     IF customer.atttypid <> buyer.atttypid AND cvm.base_type(customer.atttypid) <> cvm.base_type(buyer.atttypid)
        AND NOT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = cvm.base_type(customer.atttypid)
@@ -59,13 +45,7 @@ BEGIN
         PERFORM cvm.check_feed_type('subscriptions', 'price', cvm.feed_column(portfolio, 'subscriptions', relation, 'price'),
                                     amounts, 'numeric, double precision, real, bigint, integer or smallint');
     END IF;
-    SELECT string_agg(quote_ident(c.value), ', ' ORDER BY c.key) INTO missing FROM jsonb_each_text(columns) AS c
-    WHERE NOT has_column_privilege(cvm.portfolio_owner(portfolio), relation, c.value, 'SELECT');
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('the owner "%s" of portfolio "%s" may not read %s of %s', cvm.portfolio_owner(portfolio), portfolio, missing, relation::regclass),
-            HINT = format('GRANT SELECT ON %s TO %I;', relation::regclass, cvm.portfolio_owner(portfolio));
-    END IF;
+    PERFORM cvm.check_feed_privilege(portfolio, 'subscriptions', relation);
     RETURN CASE WHEN customer.atttypid <> buyer.atttypid THEN format_type(buyer.atttypid, NULL) END;
 END $$;
 COMMENT ON FUNCTION cvm.check_subscriptions_feed(text) IS 'Raises unless the subscriptions feed exists, has its columns, their types can be read, its customers are those of the purchases and the owner may read it: 42704, 42P01, 42703, 42804, 42501. Returns the type that its customers must be cast to; NULL: none.';

@@ -3,9 +3,11 @@
 CREATE VIEW cvm.portfolios WITH (security_invoker = true) AS
 SELECT p.portfolio, cvm.portfolio_owner(p.portfolio) AS owner, p.output_schema, r.as_of, r.finished_at AS published_at, r.customers,
        (SELECT l.status FROM cvm.run l WHERE l.portfolio = p.portfolio ORDER BY l.run_id DESC LIMIT 1) AS last_status,
-       p.options, p.created_at
+       p.options, p.created_at, p.options ->> 'portfolio_currency' AS currency,
+       coalesce(r.value_basis, cvm.value_basis(p.options, f.columns)) AS value_basis
 FROM cvm.portfolio p
-LEFT JOIN LATERAL (SELECT s.as_of, s.finished_at, s.customers FROM cvm.run s
+LEFT JOIN cvm.feed f ON f.portfolio = p.portfolio AND f.kind = 'purchases'
+LEFT JOIN LATERAL (SELECT s.as_of, s.finished_at, s.customers, s.value_basis FROM cvm.run s
                    WHERE s.portfolio = p.portfolio AND s.status = 'succeeded' ORDER BY s.run_id DESC LIMIT 1) r ON true;
 COMMENT ON VIEW cvm.portfolios IS 'Portfolios that the current role owns or may read, and how fresh their published numbers are.';
 COMMENT ON COLUMN cvm.portfolios.portfolio IS 'name';
@@ -17,6 +19,8 @@ COMMENT ON COLUMN cvm.portfolios.customers IS 'customers in them';
 COMMENT ON COLUMN cvm.portfolios.last_status IS 'status of the last run, which may have failed since';
 COMMENT ON COLUMN cvm.portfolios.options IS 'options that differ from their defaults: see cvm.options';
 COMMENT ON COLUMN cvm.portfolios.created_at IS 'when the portfolio was created';
+COMMENT ON COLUMN cvm.portfolios.currency IS 'currency of its values; NULL if not given';
+COMMENT ON COLUMN cvm.portfolios.value_basis IS 'what the published values are: revenue, gross_margin or net_contribution (doc/money.md); before the first run, what they will be';
 
 CREATE VIEW cvm.feeds WITH (security_invoker = true) AS
 SELECT f.portfolio, f.kind, pg_catalog.format('%I.%I', f.relation_schema, f.relation_name) AS relation, f.columns

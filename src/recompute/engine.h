@@ -64,7 +64,7 @@ typedef struct RecomputePlan
 	int32		portfolio_id;
 	Oid			owner;
 	char	   *output_schema;	/* from cvm_find_portfolio on */
-	char	   *purchases_query;	/* customer, at, amount */
+	char	   *purchases_query;	/* customer, at, amount [, is_purchase, rows]; $1 is as_of */
 	CvmCalendar calendar;
 	TimestampTz as_of;
 	int32		as_of_period;
@@ -74,6 +74,7 @@ typedef struct RecomputePlan
 	double		value_horizon;	/* time units, INFINITY if unlimited */
 	double		margin;
 	char	   *currency;		/* NULL if not known */
+	char	   *value_basis;	/* what all values are: revenue, gross_margin or net_contribution */
 	const cvm_family *purchase_family;
 	const cvm_family *spend_family;
 	bool		predictive_interval;

@@ -308,9 +308,9 @@ step_begin(Run *run)
 static void
 step_summarise(Run *run)
 {
-	Oid			types[6] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
-	char		nulls[7] = "      ";
-	Datum		values[6];
+	Oid			types[7] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID};
+	char		nulls[8] = "       ";
+	Datum		values[7];
 
 	cvm_progress(run->run_id, run->phase = "summarise", 0, 0);
 	cvm_plan_load(run->plan);
@@ -322,12 +322,13 @@ step_summarise(Run *run)
 	values[3] = Int64GetDatum(run->population->n_customers);
 	values[4] = Int64GetDatum(run->population->subscriptions_read);
 	values[5] = Int64GetDatum(run->population->subscriptions_after_as_of);
+	values[6] = CStringGetTextDatum(run->plan->value_basis);
 	if (run->plan->contracts.query == NULL)
 		nulls[4] = nulls[5] = 'n';
 	cvm_spi(SPI_OK_UPDATE,
 			"UPDATE cvm.run SET purchases = $2, purchases_after_as_of = $3, customers = $4,"
-			" subscriptions = $5, subscriptions_after_as_of = $6, phase = 'fit' WHERE run_id = $1",
-			6, types, values, nulls);
+			" subscriptions = $5, subscriptions_after_as_of = $6, value_basis = $7, phase = 'fit' WHERE run_id = $1",
+			7, types, values, nulls);
 }
 
 /* Collapses all customers into the tables of the two families. */

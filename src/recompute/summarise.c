@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
+#include "nodes/params.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -36,10 +37,12 @@ typedef struct Summary
 	Population *population;
 	PopulationStats *stats;
 	int64		run_id;
+	int64		received;		/* rows of the purchases query */
 	MemoryContext context;		/* of the whole step */
 	MemoryContext row_context;	/* of converting rows; reset every RESET_ROWS */
 	Oid			at_type;
 	Oid			amount_type;
+	bool		has_kind;		/* the query says what is a purchase, and of how many rows */
 	SubscriptionTypes subscription_types;
 	Buckets    *buckets;
 } Summary;
@@ -113,12 +116,19 @@ receive_purchase(TupleTableSlot *slot, DestReceiver *self)
 	slot_getallattrs(slot);
 	if (unlikely(slot->tts_isnull[0] || slot->tts_isnull[1] || slot->tts_isnull[2]))
 		refuse_null(summary, slot);
-	if ((++summary->population->purchases_read) % RESET_ROWS == 0)
+	if ((++summary->received) % RESET_ROWS == 0)
 	{
 		MemoryContextReset(summary->row_context);
-		if (summary->population->purchases_read % PROGRESS_ROWS == 0)
+		if (summary->received % PROGRESS_ROWS == 0)
 			cvm_progress(summary->run_id, "summarise", summary->population->purchases_read, 0);
 	}
+	if (summary->has_kind)
+	{
+		purchase.kind = DatumGetBool(slot->tts_values[3]) ? CVM_PURCHASE : CVM_MONEY_ONLY;
+		summary->population->purchases_read += DatumGetInt64(slot->tts_values[4]);
+	}
+	else
+		summary->population->purchases_read++;
 	old = MemoryContextSwitchTo(summary->row_context);
 	if (convert_purchase(summary, slot, &purchase))
 		cvm_buckets_add(summary->buckets, slot->tts_values[0], &purchase);
@@ -199,6 +209,7 @@ start_purchases(DestReceiver *self, int operation, TupleDesc desc)
 	cvm_buckets_set_key(summary->buckets, TupleDescAttr(desc, 0));
 	summary->at_type = column_type(desc, 1);
 	summary->amount_type = column_type(desc, 2);
+	summary->has_kind = desc->natts == 5;
 }
 
 static void
@@ -227,7 +238,12 @@ receive(Summary *summary, const char *query, void (*start) (DestReceiver *, int,
 		bool (*receive_row) (TupleTableSlot *, DestReceiver *))
 {
 	SPIExecuteOptions options = {0};
+	ParamListInfo as_of = makeParamList(1);
 
+	as_of->params[0] = (ParamExternData) {
+		.value = TimestampTzGetDatum(summary->plan->as_of),.pflags = PARAM_FLAG_CONST,.ptype = TIMESTAMPTZOID
+	};
+	options.params = as_of;
 	summary->receiver.receiveSlot = receive_row;
 	summary->receiver.rStartup = start;
 	summary->receiver.rShutdown = nothing;

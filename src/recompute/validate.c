@@ -292,7 +292,8 @@ compare_outcome(Validation *v)
 		if (!cvm_buys(v->plan, customer) ||
 			(known = find_case(v, cvm_record_key(v->outcome, customer))) == NULL)
 			continue;
-		known->purchases = customer->history.repeat_periods - known->x;
+		/* fewer: an order of the calibration window was refunded since */
+		known->purchases = Max(customer->history.repeat_periods - known->x, 0);
 		known->spend = cvm_history_total(&customer->history) - known->money;
 		purchases += known->purchases;
 	}

@@ -141,7 +141,7 @@ is_row(FunctionCallInfo fcinfo)
 }
 
 PG_FUNCTION_INFO_V1(cvm_history_accum);
-/* (state, at timestamptz|timestamp|date, amount numeric|float8 [, period [, time_zone]]) */
+/* (state, at timestamptz|timestamp|date, amount numeric|float8 [, period [, time_zone [, is_purchase]]]) */
 Datum
 cvm_history_accum(PG_FUNCTION_ARGS)
 {
@@ -169,6 +169,8 @@ cvm_history_accum(PG_FUNCTION_ARGS)
 	amount = cvm_amount_from_datum(PG_GETARG_DATUM(2), get_fn_expr_argtype(fcinfo->flinfo, 2));
 	row.mantissa = amount.mantissa;
 	row.scale = amount.scale;
+	if (PG_NARGS() > 5 && !PG_ARGISNULL(5))
+		row.kind = PG_GETARG_BOOL(5) ? CVM_PURCHASE : CVM_MONEY_ONLY;
 	reserve_rows(state, 1);
 	state->rows[state->n++] = row;
 	PG_RETURN_POINTER(state);

@@ -98,6 +98,12 @@ typedef struct PeriodSum
 	TimestampTz last_at;
 } PeriodSum;
 
+static bool
+is_purchase(const CvmPurchase *row)
+{
+	return row->kind == CVM_BY_AMOUNT ? row->mantissa >= 0 : row->kind == CVM_PURCHASE;
+}
+
 /* Sums the rows of the period that begins at rows[i]; returns the index behind it. */
 static int
 sum_period(const CvmPurchase *rows, int n, int i, int scale, PeriodSum *sum)
@@ -108,7 +114,7 @@ sum_period(const CvmPurchase *rows, int n, int i, int scale, PeriodSum *sum)
 	for (; i < n && rows[i].period == period; i++)
 	{
 		sum->money = checked_sum(sum->money, rescaled(rows[i].mantissa, rows[i].scale, scale));
-		if (rows[i].mantissa < 0)
+		if (!is_purchase(&rows[i]))
 			continue;
 		if (sum->orders == 0 || rows[i].at < sum->first_at)
 			sum->first_at = rows[i].at;

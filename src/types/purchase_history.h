@@ -61,13 +61,22 @@ extern Timestamp cvm_local_of(const CvmCalendar *calendar, TimestampTz at);
 /* timestamptz of a timestamptz, timestamp (local in the zone) or date (local midnight) datum; ERROR on infinity */
 extern TimestampTz cvm_instant_from_datum(const CvmCalendar *calendar, Datum value, Oid type);
 
+/* Whether a row is a purchase: its amount says so (>= 0), or the query that has tied refunds and costs to orders. */
+typedef enum CvmPurchaseKind
+{
+	CVM_BY_AMOUNT = 0,
+	CVM_PURCHASE,				/* also at a loss */
+	CVM_MONEY_ONLY				/* also of nothing: an order that was refunded */
+} CvmPurchaseKind;
+
 /* One row of a feed, as the builder takes it. */
 typedef struct CvmPurchase
 {
 	TimestampTz at;
-	int64		mantissa;		/* amount = mantissa / 10^scale; < 0: changes money only */
+	int64		mantissa;		/* amount = mantissa / 10^scale */
 	int32		period;
 	uint8		scale;
+	uint8		kind;			/* CvmPurchaseKind */
 } CvmPurchase;
 
 typedef struct PurchaseHistory
