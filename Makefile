@@ -7,7 +7,7 @@ MODULE_big = cvm
 
 MATH_OBJS = src/math/special.o src/math/quadrature.o src/math/random.o src/math/optimise.o \
 	src/math/gamma_quantile.o src/math/interval.o src/math/linear.o src/math/concentration.o \
-	src/math/evaluation.o src/math/distribution.o src/math/experiment.o
+	src/math/evaluation.o src/math/distribution.o src/math/experiment.o src/math/importance.o
 MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src/models/fingerprint.o \
 	src/models/fit.o src/models/ladder.o src/models/shrunk.o src/models/purchases.o src/models/coin_history.o src/models/coin_future.o \
 	src/models/bg_nbd.o src/models/mbg_nbd.o src/models/pareto_race.o src/models/pareto_tails.o \
