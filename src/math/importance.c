@@ -60,7 +60,7 @@ cvm_regression(int p, const double *r, const double *y, double *scratch,
 		for (int k = 0; k < p; k++)
 			dependency[j * p + k] = !kept[j] && kept[k] ? a[k * m + j] : 0;
 	}
-	return fmax(a[p * m + p], 0);
+	return a[p * m + p];
 }
 
 /* ---------- Shapley values ---------- */

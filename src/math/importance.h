@@ -21,7 +21,8 @@
  * Regression of the outcome on the attributes.  kept[j] is false for one that follows
  * from others; dependency[j * p + k] is then its standardised coefficient on a kept k.  beta and
  * inverse (the diagonal of the kept attributes' inverse correlations) are of those kept.
- * scratch: (p + 1)^2.  Returns the share of the outcome that is left unexplained, 1 - R^2.
+ * scratch: (p + 1)^2.  Returns the share of the outcome that is left unexplained, 1 - R^2,
+ * which is below 0 if no data can have such correlations.
  */
 extern double cvm_regression(int p, const double *r, const double *y, double *scratch,
 							 bool *kept, double *beta, double *inverse, double *dependency);
