@@ -391,7 +391,7 @@ cvm_driver_analyse(const DriverSample *sample)
 		set_importances(a);
 		set_directions(a);
 		set_priorities(a);
-		if (sample->options.replicates > 0)
+		if (sample->options.replicates != 0)
 			cvm_driver_bootstrap(a);
 	}
 	withhold(a, "ok", "");

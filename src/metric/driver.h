@@ -23,7 +23,7 @@ typedef struct DriverOptions
 	double		best;			/* best score of the scale; NAN: not said */
 	double		performance_cut;	/* of the quadrants; NAN: the mean performance */
 	bool		by_weight;		/* importance is the relative weight, else LMG */
-	int			replicates;		/* of the bootstrap */
+	int			replicates;		/* of the bootstrap; -1: by the number of rows */
 	double		confidence;
 	int64		seed;
 } DriverOptions;

@@ -8,9 +8,27 @@
 #include "math/random.h"
 #include "miscadmin.h"
 
+/* The z of the attributes that vary and of the outcome, side by side: every replicate reads them all. */
+static double *
+compact(const Analysis *a)
+{
+	int			m = a->k + 1;
+	double	   *compact = driver_numbers((Size) a->rows.distinct * m);
+
+	for (int i = 0; i < a->rows.distinct; i++)
+	{
+		const double *z = a->z + (Size) i * a->rows.columns;
+
+		for (int j = 0; j < a->k; j++)
+			compact[(Size) i * m + j] = z[a->member[j]];
+		compact[(Size) i * m + a->k] = z[0];
+	}
+	return compact;
+}
+
 /* Correlations and mean z of rows drawn `count` times each; false if the outcome does not vary among them. */
 static bool
-correlate_drawn(const Analysis *a, const int *count, double *sum, double *mean, double *r, double *y)
+correlate_drawn(const Analysis *a, const double *rows, const int *count, double *sum, double *mean, double *r, double *y)
 {
 	int			m = a->k + 1;
 	double		n = a->rows.n;
@@ -19,7 +37,7 @@ correlate_drawn(const Analysis *a, const int *count, double *sum, double *mean, 
 	memset(mean, 0, sizeof(double) * m);
 	for (int i = 0; i < a->rows.distinct; i++)
 	{
-		const double *z = a->z + (Size) i * a->rows.columns;
+		const double *z = rows + (Size) i * m;
 
 		if (i % INTERRUPT_ROWS == 0)
 			CHECK_FOR_INTERRUPTS();
@@ -27,13 +45,15 @@ correlate_drawn(const Analysis *a, const int *count, double *sum, double *mean, 
 			continue;
 		for (int j = 0; j < m; j++)
 		{
-			double		x = count[i] * (j < a->k ? z[a->member[j]] : z[0]);
+			double		x = count[i] * z[j];
 
-			mean[j] += x / n;
+			mean[j] += x;
 			for (int l = 0; l <= j; l++)
-				sum[j * m + l] += x * (l < a->k ? z[a->member[l]] : z[0]);
+				sum[j * m + l] += x * z[l];
 		}
 	}
+	for (int j = 0; j < m; j++)
+		mean[j] /= n;
 	for (int j = 0; j < m; j++)
 		for (int l = 0; l <= j; l++)
 			sum[j * m + l] = sum[j * m + l] / n - mean[j] * mean[l];
@@ -110,12 +130,20 @@ total(const double *values, int n)
 	return sum;
 }
 
+/* Unless told, fewer of many rows: their intervals are narrow, and a replicate of a million takes 0.1 s. */
+static int
+replicates_of(const Analysis *a)
+{
+	if (a->sample->options.replicates >= 0)
+		return a->sample->options.replicates;
+	return (int) fmax(200, fmin(1000, 5e7 / a->rows.n));
+}
+
 /* Rows are drawn again, as many as there are; what comes of each draw, kept by attribute. */
 void
 cvm_driver_bootstrap(Analysis *a)
 {
 	const DriverOptions *options = &a->sample->options;
-	Size		size = (Size) a->k * options->replicates;
 	int			m = a->k + 1;
 	double	   *lmg = driver_numbers(a->k);
 	double	   *weight = driver_numbers(a->k);
@@ -123,20 +151,22 @@ cvm_driver_bootstrap(Analysis *a)
 	double	   *y = driver_numbers(a->k);
 	double	   *sum = driver_numbers((Size) m * m);
 	double	   *mean = driver_numbers(m);
-	double	   *lmg_draws = driver_numbers(size);
-	double	   *weight_draws = driver_numbers(size);
-	double	   *opportunity_draws = driver_numbers(size);
+	double	   *rows = compact(a);
+	int			replicates = replicates_of(a);
+	double	   *lmg_draws = driver_numbers((Size) a->k * replicates);
+	double	   *weight_draws = driver_numbers((Size) a->k * replicates);
+	double	   *opportunity_draws = driver_numbers((Size) a->k * replicates);
 	int		   *count = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * a->rows.distinct);
 	int			n = 0;
 	cvm_rng		rng;
 
 	cvm_rng_seed(&rng, options->seed);
-	for (int b = 0; b < options->replicates; b++)
+	for (int b = 0; b < replicates; b++)
 	{
 		double		r_squared;
 
 		draw_rows(&a->rows, &rng, count);
-		if (!correlate_drawn(a, count, sum, mean, r, y))
+		if (!correlate_drawn(a, rows, count, sum, mean, r, y))
 			continue;
 		cvm_driver_importances(a, r, y, lmg, weight);
 		r_squared = total(weight, a->k);
@@ -145,7 +175,7 @@ cvm_driver_bootstrap(Analysis *a)
 		for (int j = 0; j < a->k; j++)
 		{
 			const Driver *d = &a->driver[a->member[j]];
-			Size		at = (Size) j * options->replicates + n;
+			Size		at = (Size) j * replicates + n;
 
 			lmg_draws[at] = lmg[j];
 			weight_draws[at] = weight[j];
@@ -154,12 +184,12 @@ cvm_driver_bootstrap(Analysis *a)
 		}
 		n++;
 	}
-	if (n <= options->replicates / 2)
+	if (n <= replicates / 2)
 		return;
 	for (int j = 0; j < a->k; j++)
 	{
 		Driver	   *d = &a->driver[a->member[j]];
-		Size		at = (Size) j * options->replicates;
+		Size		at = (Size) j * replicates;
 
 		if (a->table)
 			d->lmg_interval = percentiles(lmg_draws + at, n, options->confidence);

@@ -83,7 +83,7 @@ set_option(DriverOptions *options, const char *key, const JsonbValue *value)
 DriverOptions
 cvm_driver_options(Jsonb *given)
 {
-	DriverOptions options = {.best = NAN, .performance_cut = NAN, .replicates = 1000, .confidence = 0.95, .seed = 1};
+	DriverOptions options = {.best = NAN, .performance_cut = NAN, .replicates = -1, .confidence = 0.95, .seed = 1};
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	value;
