@@ -44,7 +44,7 @@ COMMENT ON COLUMN cvm.driver.coefficient IS 'Least-squares coefficient beside al
 COMMENT ON COLUMN cvm.driver.standardised IS 'The same in standard deviations of the outcome per standard deviation of the attribute (beta). May be negative, or above 1, where attributes are correlated: no measure of importance then.';
 COMMENT ON COLUMN cvm.driver.standard_error IS 'Standard error of standardised: sqrt((1 - R^2) / (n - k - 1) x vif), the usual one of a regression on standardised variables. NULL for an exact fit.';
 COMMENT ON COLUMN cvm.driver.p_value IS 'Two-sided p-value of coefficient = 0, Student''s t with n - k - 1 degrees of freedom.';
-COMMENT ON COLUMN cvm.driver.vif IS 'Variance inflation: 1 / (1 - R^2 of the attribute on the others). Above 10, as a rule of thumb, the coefficient can hardly be told from those of others.';
+COMMENT ON COLUMN cvm.driver.vif IS 'Variance inflation: 1 / (1 - R^2 of the attribute on the others). From 10 on, as a rule of thumb (Marquardt 1970), the coefficient can hardly be told from those of others.';
 COMMENT ON COLUMN cvm.driver.lmg IS 'Share of the outcome''s variance that the attribute explains, as the mean over all orders of entering the regression (LMG: Lindeman, Merenda & Gold 1980; the Shapley value of R^2). >= 0, sums to r_squared.';
 COMMENT ON COLUMN cvm.driver.lmg_low IS 'Lower end of the bootstrap interval of lmg.';
 COMMENT ON COLUMN cvm.driver.lmg_high IS 'Upper end of the bootstrap interval of lmg.';
@@ -60,7 +60,7 @@ COMMENT ON COLUMN cvm.driver.opportunity_low IS 'Lower end of the bootstrap inte
 COMMENT ON COLUMN cvm.driver.opportunity_high IS 'Upper end of the bootstrap interval of opportunity.';
 COMMENT ON COLUMN cvm.driver.priority IS 'Rank by opportunity, 1 is to be improved first; equal opportunities share a rank.';
 COMMENT ON COLUMN cvm.driver.status IS 'ok; exact: the outcome follows from the attributes without error; opposed: the outcome falls as the attribute rises; unclear: correlation and coefficient (p < 0.05) have opposite signs; and without importances: constant, constant outcome, collinear, withheld (others are collinear), too few rows, unexplained.';
-COMMENT ON COLUMN cvm.driver.reason IS 'What the status means here, and what to do. NULL where it is ok.';
+COMMENT ON COLUMN cvm.driver.reason IS 'What the status means here, and what to do; with status ok a word of caution (vif of 10 or more), else NULL.';
 
 CREATE FUNCTION cvm.driver_accum(internal, outcome float8, attributes float8[]) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_driver_accum';

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#define CVM_MAX_LMG 20			/* attributes: 2^20 regressions, 30 ms */
+#define CVM_MAX_LMG 20			/* attributes: 2^20 regressions, 0.1 s */
 
 /* An attribute of which the others leave less than this share unexplained is collinear: a VIF of 10^10. */
 #define CVM_COLLINEAR 1e-10

@@ -15,6 +15,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#define INFLATED 10				/* variance inflation worth a word (Marquardt 1970) */
+
 /* ---------- moments ---------- */
 
 static bool
@@ -394,6 +396,12 @@ cvm_driver_analyse(const DriverSample *sample)
 		if (sample->options.replicates != 0)
 			cvm_driver_bootstrap(a);
 	}
+	for (int j = 1; j <= p; j++)
+		if (a->driver[j].status == NULL && a->driver[j].vif >= INFLATED)
+		{
+			a->driver[j].status = "ok";
+			a->driver[j].reason = psprintf("it can hardly be told from others: variance inflation %.3g", a->driver[j].vif);
+		}
 	withhold(a, "ok", "");
 	return a;
 }
