@@ -109,7 +109,9 @@ correlate(Analysis *a)
 	}
 	for (int j = 0; j < k; j++)
 	{
-		a->driver[a->member[j]].correlation = a->y[j] = cvm_sum_value(&sum[j * (k + 1) + k]) / rows->n;
+		a->y[j] = cvm_sum_value(&sum[j * (k + 1) + k]) / rows->n;
+		if (varies(&a->driver[0]))
+			a->driver[a->member[j]].correlation = a->y[j];
 		a->r[j * k + j] = 1;
 		for (int l = 0; l < j; l++)
 			a->r[j * k + l] = a->r[l * k + j] = cvm_sum_value(&sum[j * (k + 1) + l]) / rows->n;
@@ -358,8 +360,8 @@ start_drivers(Analysis *a)
 	}
 }
 
-Analysis *
-cvm_driver_analyse(const DriverSample *sample)
+static Analysis *
+new_analysis(const DriverSample *sample)
 {
 	Analysis   *a = palloc0(sizeof(Analysis));
 	Size		p = sample->attributes;
@@ -375,19 +377,40 @@ cvm_driver_analyse(const DriverSample *sample)
 	a->table = p <= CVM_MAX_LMG ? driver_numbers((Size) 1 << p) : NULL;
 	a->r_squared = NAN;
 	start_drivers(a);
-	for (int j = 0; j <= p; j++)
-		standardise(a, j);
-	for (int j = 1; j <= p && sample->n > 1; j++)
+	return a;
+}
+
+static void
+report_constant(Analysis *a)
+{
+	for (int j = 1; j < a->rows.columns && a->rows.n > 1; j++)
 		if (!varies(&a->driver[j]))
 		{
 			a->driver[j].status = "constant";
 			a->driver[j].reason = pstrdup("it is the same in all rows");
 		}
-	if (varies(&a->driver[0]))
-		correlate(a);
-	else
-		for (int j = 1; j <= p; j++)
-			a->k += varies(&a->driver[j]);
+}
+
+static void
+report_inflated(Analysis *a)
+{
+	for (int j = 1; j < a->rows.columns; j++)
+		if (a->driver[j].status == NULL && a->driver[j].vif >= INFLATED)
+		{
+			a->driver[j].status = "ok";
+			a->driver[j].reason = psprintf("it can hardly be told from others: variance inflation %.3g", a->driver[j].vif);
+		}
+}
+
+Analysis *
+cvm_driver_analyse(const DriverSample *sample)
+{
+	Analysis   *a = new_analysis(sample);
+
+	for (int j = 0; j < a->rows.columns; j++)
+		standardise(a, j);
+	report_constant(a);
+	correlate(a);
 	if (regress(a))
 	{
 		set_importances(a);
@@ -396,12 +419,7 @@ cvm_driver_analyse(const DriverSample *sample)
 		if (sample->options.replicates != 0)
 			cvm_driver_bootstrap(a);
 	}
-	for (int j = 1; j <= p; j++)
-		if (a->driver[j].status == NULL && a->driver[j].vif >= INFLATED)
-		{
-			a->driver[j].status = "ok";
-			a->driver[j].reason = psprintf("it can hardly be told from others: variance inflation %.3g", a->driver[j].vif);
-		}
+	report_inflated(a);
 	withhold(a, "ok", "");
 	return a;
 }

@@ -15,7 +15,7 @@
 
 #define MAX_DRIVERS 100
 #define MAX_REPLICATES 100000
-#define DRIVER_ROUNDING 1e-12			/* shares and relative ranges below are rounding errors */
+#define DRIVER_ROUNDING 1e-12	/* shares and relative ranges below are rounding errors */
 #define INTERRUPT_ROWS 4096		/* between two looks at interrupts */
 
 typedef struct DriverOptions

@@ -26,7 +26,10 @@ compact(const Analysis *a)
 	return compact;
 }
 
-/* Correlations and mean z of rows drawn `count` times each; false if the outcome does not vary among them. */
+/*
+ * Correlations and mean z of rows drawn `count` times each; false if the outcome does not vary among them.
+ * An attribute that does not has no correlation with anything, and so no share.
+ */
 static bool
 correlate_drawn(const Analysis *a, const double *rows, const int *count, double *sum, double *mean, double *r, double *y)
 {
@@ -62,8 +65,8 @@ correlate_drawn(const Analysis *a, const double *rows, const int *count, double 
 	for (int j = 0; j < m; j++)
 		for (int l = 0; l < j; l++)
 		{
-			double		both = sum[j * m + j] * sum[l * m + l];
-			double		correlation = both > DRIVER_ROUNDING * DRIVER_ROUNDING ? sum[j * m + l] / sqrt(both) : 0;
+			bool		both = sum[j * m + j] > DRIVER_ROUNDING && sum[l * m + l] > DRIVER_ROUNDING;
+			double		correlation = both ? sum[j * m + l] / sqrt(sum[j * m + j] * sum[l * m + l]) : 0;
 
 			if (j == a->k)
 				y[l] = correlation;
@@ -112,7 +115,7 @@ quantile(const double *sorted, int n, double level)
 static DriverInterval
 percentiles(double *draws, int n, double confidence)
 {
-	DriverInterval	interval;
+	DriverInterval interval;
 
 	qsort(draws, n, sizeof(double), ascending);
 	interval.low = quantile(draws, n, (1 - confidence) / 2);

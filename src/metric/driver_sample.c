@@ -331,6 +331,8 @@ cvm_driver_distinct(const DriverSample *sample)
 	sort_rows(rows.row, sample->n, &rows.columns);
 	for (int64 i = 0; i < sample->n; i++)
 	{
+		if (i % INTERRUPT_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (i == 0 || compare_rows(rows.row[i], rows.row[rows.distinct - 1], rows.columns) != 0)
 		{
 			rows.row[rows.distinct] = rows.row[i];

@@ -82,6 +82,9 @@ SELECT attribute, round(d.opportunity_low::numeric, 6) AS low, round(d.opportuni
 FROM unnest((SELECT cvm.drivers(-mpg, ARRAY[cyl, disp, hp, wt], '{cyl,disp,hp,wt}', '{"replicates": 200, "seed": 7, "confidence": 0.9, "best": 1000}') FROM mtcars)) AS d
 JOIN (VALUES ('cyl', 209.82322361913887, 302.88240322877283), ('disp', 154.7335171110335, 205.91100860787793), ('hp', 136.16602947836776, 214.46830210959246),
     ('wt', 250.21583177468491, 372.1806106017187)) AS t(attribute, low, high) USING (attribute);
+-- what one respondent of 200 has is missing in every third replicate, where it explains nothing
+SELECT attribute, lmg > 0 AS lmg, lmg_low = 0 AS missing, relative_weight_low < 1e-15 AS weight_missing
+FROM unnest((SELECT cvm.drivers(overall, ARRAY[quality, price, (respondent = 7)::integer], '{quality,price,rare}') FROM survey)) AS d;
 -- the same whatever the order of rows, and in parallel; another seed, other intervals
 SELECT a = b AS any_order, a = c AS parallel_order, (a[1]).lmg = (d[1]).lmg AND (a[1]).lmg_low <> (d[1]).lmg_low AS other_seed
 FROM (SELECT cvm.drivers(overall, ARRAY[quality, price] ORDER BY respondent) AS a, cvm.drivers(overall, ARRAY[quality, price] ORDER BY price, respondent DESC) AS b FROM survey) AS s,
