@@ -7,7 +7,7 @@ MODULE_big = cvm
 
 MATH_OBJS = src/math/special.o src/math/quadrature.o src/math/random.o src/math/optimise.o \
 	src/math/gamma_quantile.o src/math/interval.o src/math/linear.o src/math/concentration.o \
-	src/math/evaluation.o src/math/distribution.o src/math/experiment.o
+	src/math/evaluation.o src/math/distribution.o src/math/experiment.o src/math/importance.o
 MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src/models/fingerprint.o \
 	src/models/fit.o src/models/ladder.o src/models/shrunk.o src/models/purchases.o src/models/coin_history.o src/models/coin_future.o \
 	src/models/bg_nbd.o src/models/mbg_nbd.o src/models/pareto_race.o src/models/pareto_tails.o \
@@ -25,7 +25,9 @@ ENGINE_OBJS = src/row.o src/fit.o src/question.o src/score.o src/next_purchase.o
 	src/recompute/partition.o src/recompute/publish.o src/recompute/retire.o src/recompute/registry.o \
 	src/recompute/subscription.o src/recompute/retention.o src/recompute/drift.o src/recompute/validate.o
 METRIC_OBJS = src/metric/formula.o src/metric/sample.o src/metric/tally.o src/metric/review.o \
-	src/metric/experiment.o src/metric/arm_test.o src/metric/design.o src/metric/assign.o
+	src/metric/experiment.o src/metric/arm_test.o src/metric/design.o src/metric/assign.o \
+	src/metric/driver_sample.o src/metric/driver_option.o src/metric/driver.o src/metric/driver_bootstrap.o \
+	src/metric/driver_row.o
 WORKER_OBJS = src/worker/launcher.o src/worker/runner.o src/worker/account.o src/worker/job.o \
 	src/worker/shared.o
 OBJS = src/cvm.o $(MATH_OBJS) $(MODEL_OBJS) $(TYPE_OBJS) $(ENGINE_OBJS) $(METRIC_OBJS) $(WORKER_OBJS)
@@ -34,7 +36,8 @@ SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql 
 	sql/rfm.sql sql/survival_curve.sql sql/answers.sql sql/portfolio.sql sql/feed.sql sql/money.sql sql/output.sql sql/recompute.sql \
 	sql/registry.sql sql/subscription.sql sql/validation.sql sql/drift.sql sql/exchange.sql sql/job.sql sql/check.sql sql/view.sql \
 	sql/value_formula.sql sql/retention.sql sql/concentration.sql sql/evaluation.sql sql/equity_formula.sql \
-	sql/review.sql sql/assignment.sql sql/experiment.sql sql/uplift.sql
+	sql/review.sql sql/assignment.sql sql/experiment.sql sql/uplift.sql \
+	sql/driver.sql sql/perceived_value.sql
 DATA_built = sql/cvm--$(EXTVERSION).sql
 
 PG_CPPFLAGS = -I$(srcdir)/src

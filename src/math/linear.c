@@ -1,5 +1,5 @@
 /*
- * linear.c: small systems of linear equations (see linear.h).
+ * linear.c: small systems of linear equations and eigenvalues (see linear.h).
  */
 #include "math/linear.h"
 
@@ -81,6 +81,85 @@ cvm_linear_solve(int n, double *a, double *b)
 	}
 	back_substitute(n, a, b);
 	return true;
+}
+
+void
+cvm_sweep(int n, double *a, int k)
+{
+	double		pivot = a[k * n + k];
+
+	for (int l = 0; l < n; l++)
+		a[k * n + l] /= pivot;
+	for (int i = 0; i < n; i++)
+	{
+		double		factor = a[i * n + k];
+
+		if (i == k)
+			continue;
+		for (int l = 0; l < n; l++)
+			a[i * n + l] -= factor * a[k * n + l];
+		a[i * n + k] = -factor / pivot;
+	}
+	a[k * n + k] = 1 / pivot;
+}
+
+/* Rotates rows and columns i, k so that a[i][k] becomes 0 (Golub & Van Loan 2013, algorithm 8.5.1). */
+static void
+rotate(int n, double *a, double *vectors, int i, int k)
+{
+	double		tau = (a[k * n + k] - a[i * n + i]) / (2 * a[i * n + k]);
+	double		t = (tau >= 0 ? 1 : -1) / (fabs(tau) + hypot(1, tau));
+	double		c = 1 / sqrt(1 + t * t);
+	double		s = t * c;
+
+	for (int l = 0; l < n; l++)
+	{
+		double		x = a[l * n + i];
+		double		y = a[l * n + k];
+
+		a[l * n + i] = c * x - s * y;
+		a[l * n + k] = s * x + c * y;
+		x = vectors[l * n + i];
+		y = vectors[l * n + k];
+		vectors[l * n + i] = c * x - s * y;
+		vectors[l * n + k] = s * x + c * y;
+	}
+	for (int l = 0; l < n; l++)
+	{
+		double		x = a[i * n + l];
+		double		y = a[k * n + l];
+
+		a[i * n + l] = c * x - s * y;
+		a[k * n + l] = s * x + c * y;
+	}
+	a[i * n + k] = a[k * n + i] = 0;
+}
+
+/*
+ * Jacobi's method by rows: it converges quadratically, in six to ten sweeps.  What is
+ * below a rounding error of the whole matrix is 0.
+ */
+void
+cvm_symmetric_eigen(int n, double *a, double *values, double *vectors)
+{
+	double		least = largest(n, a) * DBL_EPSILON / 8;
+	bool		rotated = true;
+
+	for (int i = 0; i < n * n; i++)
+		vectors[i] = i % (n + 1) == 0;
+	for (int sweep = 0; rotated && sweep < 60; sweep++)
+	{
+		rotated = false;
+		for (int i = 0; i < n; i++)
+			for (int k = i + 1; k < n; k++)
+				if (fabs(a[i * n + k]) > least)
+				{
+					rotate(n, a, vectors, i, k);
+					rotated = true;
+				}
+	}
+	for (int i = 0; i < n; i++)
+		values[i] = a[i * n + i];
 }
 
 /*
