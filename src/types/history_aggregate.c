@@ -1,14 +1,17 @@
 /*
- * history_aggregate.c: aggregate cvm.purchase_history(at, amount [, period [, zone]]).
+ * history_aggregate.c: aggregates cvm.purchase_history(at, amount [, period [, zone]])
+ * and cvm.purchase_gaps of the same arguments.
  *
  * The state keeps the rows (24 bytes each), so the result does not depend on
  * their order or on how parallel workers split them.
  */
 #include "compat.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
 #include "types/purchase_history.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -244,23 +247,48 @@ cvm_history_deserialize(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
+/* The history, and its purchase periods in rows; a window aggregate goes on with its state, so from a copy. */
+static CvmPurchase *
+build_from_copy(const HistoryState *state, PurchaseHistory *history, int *n_periods)
+{
+	CvmPurchase *rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CvmPurchase) * state->n);
+
+	memcpy(rows, state->rows, sizeof(CvmPurchase) * state->n);
+	cvm_history_build(&state->calendar, rows, state->n, history, n_periods);
+	return rows;
+}
+
 PG_FUNCTION_INFO_V1(cvm_history_final);
 /* NULL for no rows */
 Datum
 cvm_history_final(PG_FUNCTION_ARGS)
 {
-	HistoryState *state;
-	CvmPurchase *rows;
 	PurchaseHistory *history;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	state = (HistoryState *) PG_GETARG_POINTER(0);
-	/* a window aggregate goes on with its state: build from a copy */
-	rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CvmPurchase) * state->n);
-	memcpy(rows, state->rows, sizeof(CvmPurchase) * state->n);
 	history = palloc(sizeof(PurchaseHistory));
-	cvm_history_build(&state->calendar, rows, state->n, history, NULL);
-	pfree(rows);
+	pfree(build_from_copy((HistoryState *) PG_GETARG_POINTER(0), history, NULL));
 	PG_RETURN_POINTER(history);
+}
+
+PG_FUNCTION_INFO_V1(cvm_gaps_final);
+/* days between successive purchase periods; NULL for no rows */
+Datum
+cvm_gaps_final(PG_FUNCTION_ARGS)
+{
+	const HistoryState *state;
+	PurchaseHistory history;
+	CvmPurchase *rows;
+	Datum	   *gaps;
+	int			n_periods;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (HistoryState *) PG_GETARG_POINTER(0);
+	rows = build_from_copy(state, &history, &n_periods);
+	gaps = palloc(sizeof(Datum) * Max(n_periods, 1));
+	for (int i = 1; i < n_periods; i++)
+		gaps[i - 1] = Float8GetDatum(((double) rows[i].period - rows[i - 1].period) * state->calendar.period / SECS_PER_DAY);
+	PG_RETURN_ARRAYTYPE_P(construct_array(gaps, Max(n_periods - 1, 0), FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
