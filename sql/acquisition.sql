@@ -72,12 +72,14 @@ BEGIN
             UNION
             SELECT n.channel, false FROM newcomer n WHERE n.first_on >= $1
         ), known AS (SELECT c.channel, bool_or(c.is_paid) AS is_paid FROM channel c GROUP BY 1),
-        cell AS (
-            SELECT p.n, k.channel, k.is_paid,
-                   (SELECT coalesce(sum(cvm.spent_before(o.amount, o.first_on, o.last_on, p.spend_to) - cvm.spent_before(o.amount, o.first_on, o.last_on, p.spend_from)), 0)
-                    FROM outlay o WHERE o.channel = k.channel) AS spend,
-                   (SELECT count(*) FROM newcomer n WHERE n.channel = k.channel AND n.first_on >= p.starts_on AND n.first_on < p.ends_on) AS new_customers
-            FROM period p CROSS JOIN known k
+        spent AS (
+            SELECT p.n, o.channel, sum(cvm.spent_before(o.amount, o.first_on, o.last_on, p.spend_to) - cvm.spent_before(o.amount, o.first_on, o.last_on, p.spend_from)) AS spend
+            FROM period p JOIN outlay o ON o.first_on < p.spend_to AND greatest(o.last_on, o.first_on) >= p.spend_from GROUP BY 1, 2
+        ), won AS (
+            SELECT p.n, c.channel, count(*) AS customers FROM period p JOIN newcomer c ON c.first_on >= p.starts_on AND c.first_on < p.ends_on GROUP BY 1, 2
+        ), cell AS (
+            SELECT p.n, k.channel, k.is_paid, coalesce(trim_scale(s.spend), 0) AS spend, coalesce(w.customers, 0) AS new_customers
+            FROM period p CROSS JOIN known k LEFT JOIN spent s ON s.n = p.n AND s.channel = k.channel LEFT JOIN won w ON w.n = p.n AND w.channel = k.channel
         ), scope AS (
             SELECT c.n, 3 AS position, ''channel'' AS scope, c.channel, c.spend, c.new_customers FROM cell c WHERE $5
             UNION ALL
@@ -127,11 +129,12 @@ BEGIN
         member AS (SELECT p.n AS cohort, n.customer, l.lifetime_value FROM newcomer n JOIN period p ON n.first_on >= p.starts_on AND n.first_on < p.ends_on
                    LEFT JOIN (%s) l ON l.customer = n.customer),
         cohort AS (
-            SELECT p.n, p.starts_on, p.is_complete, (SELECT count(*) FROM member m WHERE m.cohort = p.n) AS customers,
-                   (SELECT CASE WHEN count(m.lifetime_value) = count(*) THEN sum(m.lifetime_value ORDER BY m.customer) END FROM member m WHERE m.cohort = p.n) AS lifetime_value,
-                   (SELECT coalesce(sum(cvm.spent_before(o.amount, o.first_on, o.last_on, p.ends_on) - cvm.spent_before(o.amount, o.first_on, o.last_on, p.starts_on)), 0)
-                    FROM outlay o) AS spend
-            FROM period p
+            SELECT p.n, p.starts_on, p.is_complete, coalesce(m.customers, 0) AS customers, m.lifetime_value,
+                   coalesce((SELECT trim_scale(sum(cvm.spent_before(o.amount, o.first_on, o.last_on, p.ends_on) - cvm.spent_before(o.amount, o.first_on, o.last_on, p.starts_on)))
+                             FROM outlay o), 0) AS spend
+            FROM period p LEFT JOIN (SELECT m.cohort, count(*) AS customers,
+                                            CASE WHEN count(m.lifetime_value) = count(*) THEN sum(m.lifetime_value ORDER BY m.customer) END AS lifetime_value
+                                     FROM member m GROUP BY 1) m ON m.cohort = p.n
         ), earned AS (
             -- money before the first purchase, such as a refund of another''s order, counts with it
             SELECT m.cohort, greatest(p.n, m.cohort) AS n, sum(%s) AS profit, bool_or((%s) IS NULL) AS lacks_cost

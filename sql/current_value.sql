@@ -12,7 +12,7 @@ COMMENT ON COLUMN cvm.purchase_value_row.tenure_days IS 'days from the first pur
 COMMENT ON COLUMN cvm.purchase_value_row.revenue IS 'sum of amounts in the window, exact; first_revenue + repeat_revenue';
 COMMENT ON COLUMN cvm.purchase_value_row.first_revenue IS 'of it on the day of the first purchase ever';
 COMMENT ON COLUMN cvm.purchase_value_row.repeat_revenue IS 'of it on other days';
-COMMENT ON COLUMN cvm.purchase_value_row.profit IS 'amounts less cost, where cost is mapped, else amounts x margin; NULL if a cost is missing';
+COMMENT ON COLUMN cvm.purchase_value_row.profit IS 'amounts less cost, where cost is mapped, else amounts x margin; NULL if the cost of an order is missing (of a refund it is 0)';
 COMMENT ON COLUMN cvm.purchase_value_row.first_profit IS 'of it on the day of the first purchase ever';
 COMMENT ON COLUMN cvm.purchase_value_row.repeat_profit IS 'of it on other days';
 COMMENT ON COLUMN cvm.purchase_value_row.orders IS 'orders in the window: distinct order_id where mapped, else rows with an amount of 0 or more';

@@ -51,11 +51,11 @@ COMMENT ON FUNCTION cvm.window_periods(date, date, interval) IS
 CREATE FUNCTION cvm.measure_expression(relation regclass, role text, "column" text, time_zone text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found pg_attribute;
+    col pg_attribute;
     type oid;
     wanted text;
 BEGIN
-    SELECT a.* INTO found FROM pg_attribute a
+    SELECT a.* INTO col FROM pg_attribute a
     WHERE a.attrelid = relation AND a.attname = "column"::name AND a.attnum > 0 AND NOT a.attisdropped;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
@@ -64,7 +64,7 @@ BEGIN
                           (SELECT string_agg(a.attname, ', ' ORDER BY cvm.edit_distance(lower(left("column", 63)), lower(a.attname)), a.attnum)
                            FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped));
     END IF;
-    type := cvm.base_type(found.atttypid);
+    type := cvm.base_type(col.atttypid);
     IF role IN ('at', 'ended_at', 'opened_at', 'closed_at') THEN
         IF type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
             RETURN cvm.local_day_expression(type, "column", time_zone);
@@ -86,7 +86,7 @@ BEGIN
         RETURN format('f.%I::text', "column");
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-        MESSAGE = format('column "%s", mapped as %s, is of type %s', "column", role, format_type(found.atttypid, NULL)),
+        MESSAGE = format('column "%s", mapped as %s, is of type %s', "column", role, format_type(col.atttypid, NULL)),
         DETAIL = format('It must be %s.', wanted), HINT = 'Map a view that casts the column.';
 END $$;
 COMMENT ON FUNCTION cvm.measure_expression(regclass, text, text, text) IS
@@ -143,12 +143,12 @@ BEGIN
     IF columns ? 'refund_of' THEN
         -- a refund counts on the day of its order, which is no purchase if nothing is left of it
         RETURN format('SELECT b.customer, CASE WHEN b.refund_of IS NOT NULL THEN coalesce(min(b.at) FILTER (WHERE b.refund_of IS NULL) OVER w, b.at) ELSE b.at END AS at,
-                              b.amount - coalesce(b.discount, 0) AS amount, b.order_id, b.cost, b.category, b.channel, b.campaign, b.tier,
+                              b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier,
                               b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
                               AND (b.order_id IS NULL OR count(b.refund_of) OVER w = 0 OR sum(b.amount - coalesce(b.discount, 0)) OVER w > 0) AS is_purchase
                        FROM (%s) b WINDOW w AS (PARTITION BY b.customer, coalesce(b.refund_of, b.order_id))', body);
     END IF;
-    RETURN format('SELECT b.customer, b.at, b.amount - coalesce(b.discount, 0) AS amount, b.order_id, b.cost, b.category, b.channel, b.campaign, b.tier,
+    RETURN format('SELECT b.customer, b.at, b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier,
                           b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', body);
 END $$;
 COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[]) IS
