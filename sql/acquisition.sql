@@ -38,7 +38,7 @@ COMMENT ON COLUMN cvm.acquisition_row.acquisition_cost IS 'CAC: spend / new_cust
 COMMENT ON COLUMN cvm.acquisition_row.reason IS 'why it is NULL: no new customers, negative spend';
 
 -- Days of spend with their channels, and customers with the day and channel of their first purchase.
-CREATE FUNCTION cvm.acquisition_source(purchases regclass, purchase_columns jsonb, spend regclass, spend_columns jsonb, time_zone text) RETURNS text
+CREATE FUNCTION cvm.acquisition_source(purchases regclass, purchase_columns jsonb, spend regclass, spend_columns jsonb, time_zone text, cost_to_serve numeric DEFAULT 0) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN format('purchase AS (%s), newcomer AS (
@@ -48,10 +48,10 @@ BEGIN
         ), outlay AS (
             SELECT s.at AS first_on, coalesce(s.ended_at, s.at) AS last_on, s.amount, coalesce(s.channel, ''unattributed'') AS channel
             FROM (%s) s WHERE CASE WHEN s.purpose IN (''acquisition'', ''retention'') THEN s.purpose ELSE cvm.spend_purpose(s.purpose) END = ''acquisition'')',
-        cvm.measure_source('purchases', purchases, purchase_columns, '{customer,at,amount}', time_zone),
+        cvm.measure_source('purchases', purchases, purchase_columns, '{customer,at,amount}', time_zone, cost_to_serve => cost_to_serve),
         cvm.measure_source('spend', spend, spend_columns, '{at,amount}', time_zone));
 END $$;
-COMMENT ON FUNCTION cvm.acquisition_source(regclass, jsonb, regclass, jsonb, text) IS 'Common table expressions purchase, newcomer and outlay of the measures of acquisition.';
+COMMENT ON FUNCTION cvm.acquisition_source(regclass, jsonb, regclass, jsonb, text, numeric) IS 'Common table expressions purchase, newcomer and outlay of the measures of acquisition.';
 
 CREATE FUNCTION cvm.acquisition_of(purchases regclass, purchase_columns jsonb, spend regclass, spend_columns jsonb, from_on date, to_on date,
     period interval DEFAULT '1 month', lag_periods integer DEFAULT 0, time_zone text DEFAULT 'UTC') RETURNS SETOF cvm.acquisition_row
@@ -120,10 +120,9 @@ COMMENT ON COLUMN cvm.payback_row.value_to_cost IS 'LTV:CAC: lifetime_value / sp
 COMMENT ON COLUMN cvm.payback_row.reason IS 'why a value is NULL: no customers, no spend, negative spend, cost missing, not paid back yet, lifetime value missing';
 
 CREATE FUNCTION cvm.payback_of(purchases regclass, purchase_columns jsonb, spend regclass, spend_columns jsonb, from_on date, to_on date,
-    period interval DEFAULT '1 month', margin numeric DEFAULT 1, time_zone text DEFAULT 'UTC', lifetimes regclass DEFAULT NULL) RETURNS SETOF cvm.payback_row
+    period interval DEFAULT '1 month', margin numeric DEFAULT 1, time_zone text DEFAULT 'UTC', lifetimes regclass DEFAULT NULL, cost_to_serve numeric DEFAULT 0) RETURNS SETOF cvm.payback_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM cvm.argument('margin', margin::float8, highest => 1);
     RETURN QUERY EXECUTE format('
         WITH %s, period AS (SELECT w.* FROM cvm.window_periods($1, $2, $3) w),
         member AS (SELECT p.n AS cohort, n.customer, l.lifetime_value FROM newcomer n JOIN period p ON n.first_on >= p.starts_on AND n.first_on < p.ends_on
@@ -137,9 +136,9 @@ BEGIN
                                      FROM member m GROUP BY 1) m ON m.cohort = p.n
         ), earned AS (
             -- money before the first purchase, such as a refund of another''s order, counts with it
-            SELECT m.cohort, greatest(p.n, m.cohort) AS n, sum(%s) AS profit, bool_or((%s) IS NULL) AS lacks_cost
-            FROM member m JOIN purchase r ON r.customer = m.customer
-            JOIN period p ON greatest(r.at, $1) >= p.starts_on AND greatest(r.at, $1) < p.ends_on GROUP BY 1, 2
+            SELECT m.cohort, greatest(d.n, m.cohort) AS n, sum(p.profit) AS profit, bool_or(p.profit IS NULL) AS lacks_cost
+            FROM member m JOIN (SELECT p.customer, p.at, %s AS profit FROM purchase p) p ON p.customer = m.customer
+            JOIN period d ON greatest(p.at, $1) >= d.starts_on AND greatest(p.at, $1) < d.ends_on GROUP BY 1, 2
         ), running AS (
             SELECT e.cohort, e.n - e.cohort + 1 AS age, sum(e.profit) OVER w AS profit, bool_or(e.lacks_cost) OVER w AS lacks_cost
             FROM earned e WINDOW w AS (PARTITION BY e.cohort ORDER BY e.n)
@@ -159,15 +158,14 @@ BEGIN
                                 CASE WHEN t.customers > 0 AND t.spend > 0 AND t.profit IS NOT NULL AND t.payback IS NULL THEN ''not paid back yet'' END,
                                 CASE WHEN $4 AND t.customers > 0 AND t.lifetime_value IS NULL THEN ''lifetime value missing'' END), '''')
         FROM total t ORDER BY t.n',
-        cvm.acquisition_source(purchases, purchase_columns, spend, spend_columns, time_zone),
+        cvm.acquisition_source(purchases, purchase_columns, spend, spend_columns, time_zone, cost_to_serve),
         CASE WHEN lifetimes IS NULL THEN 'SELECT NULL::text AS customer, NULL::float8 AS lifetime_value WHERE false'
              ELSE format('SELECT %s AS customer, max(f.lifetime_value)::float8 AS lifetime_value FROM %s AS f GROUP BY 1',
                          cvm.measure_expression(lifetimes, 'customer', 'customer_id', 'UTC'), lifetimes) END,
-        CASE WHEN purchase_columns ? 'cost' THEN 'r.amount - r.cost' ELSE 'r.amount * $5' END,
-        CASE WHEN purchase_columns ? 'cost' THEN 'r.amount - r.cost' ELSE 'r.amount * $5' END)
-    USING from_on, to_on, period, lifetimes IS NOT NULL, margin;
+        cvm.profit_expression(purchase_columns, margin))
+    USING from_on, to_on, period, lifetimes IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION cvm.payback_of(regclass, jsonb, regclass, jsonb, date, date, interval, numeric, text, regclass) IS
+COMMENT ON FUNCTION cvm.payback_of(regclass, jsonb, regclass, jsonb, date, date, interval, numeric, text, regclass, numeric) IS
 'Payback by cohort of first purchases: acquisition spend of the cohort''s period, blended, against the profit that its customers have brought in since, to the end of the window; how many periods it took, or that it has not yet (is_censored: the age that a cohort has not reached says nothing against it). Observed, undiscounted, churn included; cvm.payback_time and cvm.payback_periods are the formulas. lifetimes: any relation with customer_id and lifetime_value gives LTV:CAC. A margin or cost that leaves no profit never pays back. Arguments and errors of cvm.acquisition_of and cvm.purchase_value_of.';
 
 CREATE FUNCTION cvm.acquisition(portfolio text, from_on date, to_on date, period interval DEFAULT '1 month', lag_periods integer DEFAULT 0) RETURNS SETOF cvm.acquisition_row
@@ -183,7 +181,7 @@ CREATE FUNCTION cvm.payback(portfolio text, from_on date, to_on date, period int
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT v.* FROM cvm.measured_feed(portfolio, 'purchases') f, cvm.measured_feed(portfolio, 'spend') s,
-           LATERAL cvm.payback_of(f.relation, f.columns, s.relation, s.columns, from_on, to_on, period, f.margin, f.time_zone, f.lifetimes) v;
+           LATERAL cvm.payback_of(f.relation, f.columns, s.relation, s.columns, from_on, to_on, period, f.margin, f.time_zone, f.lifetimes, f.cost_to_serve) v;
 END;
 COMMENT ON FUNCTION cvm.payback(text, date, date, interval) IS
 'Payback of a portfolio''s cohorts, and LTV:CAC with the lifetime values of its last recompute: cvm.payback_of on its feeds purchases and spend. As cvm.acquisition otherwise.';

@@ -16,10 +16,9 @@ COMMENT ON COLUMN cvm.cohort_row.is_censored IS 'true where the window ends befo
 COMMENT ON COLUMN cvm.cohort_row.reason IS 'why a value is NULL: not observed, not observed to the end, no customers, cost missing';
 
 CREATE FUNCTION cvm.cohorts_of(purchases regclass, columns jsonb, from_on date, to_on date,
-    period interval DEFAULT '1 month', time_zone text DEFAULT 'UTC', margin numeric DEFAULT 1) RETURNS SETOF cvm.cohort_row
+    period interval DEFAULT '1 month', time_zone text DEFAULT 'UTC', margin numeric DEFAULT 1, cost_to_serve numeric DEFAULT 0) RETURNS SETOF cvm.cohort_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM cvm.argument('margin', margin::float8, highest => 1);
     RETURN QUERY EXECUTE format('
         WITH period AS MATERIALIZED (SELECT w.* FROM cvm.window_periods($1, $2, $3) w),
         line AS (
@@ -51,10 +50,10 @@ BEGIN
                                 CASE WHEN g.n IS NULL THEN ''not observed'' WHEN NOT g.is_complete THEN ''not observed to the end'' END,
                                 CASE WHEN g.n IS NOT NULL AND g.lacks_cost THEN ''cost missing'' END), '''')
         FROM grid g ORDER BY g.cohort, g.age',
-        CASE WHEN columns ? 'cost' THEN 'p.amount - p.cost' ELSE 'p.amount * $4' END,
-        cvm.measure_source('purchases', purchases, columns, '{customer,at,amount}', time_zone)) USING from_on, to_on, period, margin;
+        cvm.profit_expression(columns, margin),
+        cvm.measure_source('purchases', purchases, columns, '{customer,at,amount}', time_zone, cost_to_serve => cost_to_serve)) USING from_on, to_on, period;
 END $$;
-COMMENT ON FUNCTION cvm.cohorts_of(regclass, jsonb, date, date, interval, text, numeric) IS
+COMMENT ON FUNCTION cvm.cohorts_of(regclass, jsonb, date, date, interval, text, numeric, numeric) IS
 'Cohort table of first purchases in the window [from_on, to_on), with a row for every cohort and age, also for the ages that a cohort has not reached: there is_censored is true and the rates are NULL, where a table that leaves them out, or shows 0, lets young cohorts look bad. Compare cohorts at ages that all have reached. Activity without a contract: who is not active in a period may come back. Arguments and errors of cvm.purchase_value_of and cvm.window_periods.';
 
 -- ---------- churn ----------
@@ -145,7 +144,7 @@ CREATE FUNCTION cvm.cohorts(portfolio text, from_on date, to_on date, period int
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT v.* FROM cvm.measured_feed(portfolio, 'purchases') f,
-           LATERAL cvm.cohorts_of(f.relation, f.columns, from_on, to_on, period, f.time_zone, f.margin) v;
+           LATERAL cvm.cohorts_of(f.relation, f.columns, from_on, to_on, period, f.time_zone, f.margin, f.cost_to_serve) v;
 END;
 COMMENT ON FUNCTION cvm.cohorts(text, date, date, interval) IS
 'Cohort table of a portfolio with right-censoring shown: cvm.cohorts_of on its purchases feed. Needs SELECT on the feed. 42704, 42501 and the errors of that.';

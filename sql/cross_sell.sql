@@ -14,7 +14,7 @@ COMMENT ON COLUMN cvm.cross_sell_row.cross_sell_rate IS 'cross_sold / customers'
 COMMENT ON COLUMN cvm.cross_sell_row.cross_sell_revenue IS 'amounts in those categories; the baseline is 0';
 COMMENT ON COLUMN cvm.cross_sell_row.up_sold IS 'of them with a purchase in a higher price tier than ever before of the same category';
 COMMENT ON COLUMN cvm.cross_sell_row.up_sell_rate IS 'up_sold / customers';
-COMMENT ON COLUMN cvm.cross_sell_row.up_sell_revenue IS 'amounts of those purchases less the baseline: for each, the customer''s mean amount in the highest tier before';
+COMMENT ON COLUMN cvm.cross_sell_row.up_sell_revenue IS 'amounts of those purchases less the baseline: for each, the customer''s mean amount in the highest tier before; rounded to 6 decimals';
 COMMENT ON COLUMN cvm.cross_sell_row.additional_revenue IS 'cross_sell_revenue + up_sell_revenue; the former alone where there are no price tiers';
 COMMENT ON COLUMN cvm.cross_sell_row.reason IS 'why a value is NULL: no existing customers, no price tiers';
 
@@ -51,7 +51,7 @@ BEGIN
             SELECT p.dimension, p.name, p.customers, count(DISTINCT s.customer) FILTER (WHERE s.is_purchase) AS buyers, coalesce(sum(s.amount), 0) AS revenue,
                    count(DISTINCT s.customer) FILTER (WHERE s.is_cross AND s.is_purchase) AS cross_sold, coalesce(sum(s.amount) FILTER (WHERE s.is_cross), 0) AS cross_revenue,
                    CASE WHEN $3 THEN count(DISTINCT s.customer) FILTER (WHERE s.is_up) END AS up_sold,
-                   CASE WHEN $3 THEN coalesce(sum(s.above) FILTER (WHERE s.is_up), 0) END AS up_revenue
+                   CASE WHEN $3 THEN coalesce(trim_scale(round(sum(s.above) FILTER (WHERE s.is_up), 6)), 0) END AS up_revenue
             FROM part p LEFT JOIN sale s ON p.dimension = ''total'' OR (p.dimension = ''segment'' AND s.segment = p.name) OR (p.dimension = ''campaign'' AND s.campaign = p.name)
             GROUP BY 1, 2, 3
         )

@@ -12,7 +12,7 @@ COMMENT ON COLUMN cvm.purchase_value_row.tenure_days IS 'days from the first pur
 COMMENT ON COLUMN cvm.purchase_value_row.revenue IS 'sum of amounts in the window, exact; first_revenue + repeat_revenue';
 COMMENT ON COLUMN cvm.purchase_value_row.first_revenue IS 'of it on the day of the first purchase ever';
 COMMENT ON COLUMN cvm.purchase_value_row.repeat_revenue IS 'of it on other days';
-COMMENT ON COLUMN cvm.purchase_value_row.profit IS 'amounts less cost, where cost is mapped, else amounts x margin; NULL if the cost of an order is missing (of a refund it is 0)';
+COMMENT ON COLUMN cvm.purchase_value_row.profit IS 'amounts less cost, where cost is mapped, else amounts x margin, less the cost to serve of every order; NULL if the cost of an order is missing (of a refund it is 0)';
 COMMENT ON COLUMN cvm.purchase_value_row.first_profit IS 'of it on the day of the first purchase ever';
 COMMENT ON COLUMN cvm.purchase_value_row.repeat_profit IS 'of it on other days';
 COMMENT ON COLUMN cvm.purchase_value_row.orders IS 'orders in the window: distinct order_id where mapped, else rows with an amount of 0 or more';
@@ -22,11 +22,10 @@ COMMENT ON COLUMN cvm.purchase_value_row.interpurchase_days IS 'mean days betwee
 COMMENT ON COLUMN cvm.purchase_value_row.reason IS 'why a value is NULL: no orders, one purchase day, cost missing';
 
 CREATE FUNCTION cvm.purchase_value_of(purchases regclass, columns jsonb, from_on date, to_on date,
-    time_zone text DEFAULT 'UTC', margin numeric DEFAULT 1, segments regclass DEFAULT NULL) RETURNS SETOF cvm.purchase_value_row
+    time_zone text DEFAULT 'UTC', margin numeric DEFAULT 1, segments regclass DEFAULT NULL, cost_to_serve numeric DEFAULT 0) RETURNS SETOF cvm.purchase_value_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM cvm.check_window(from_on, to_on);
-    PERFORM cvm.argument('margin', margin::float8, highest => 1);
     RETURN QUERY EXECUTE format('
         WITH line AS (
             SELECT p.customer, p.at, p.amount, p.order_id, p.is_purchase, %s AS profit, p.at >= $1 AS is_in,
@@ -52,13 +51,13 @@ BEGIN
                nullif(concat_ws('', '', CASE WHEN c.orders = 0 THEN ''no orders'' END, CASE WHEN c.purchase_days = 1 THEN ''one purchase day'' END,
                                 CASE WHEN c.lacks_cost THEN ''cost missing'' END), '''')
         FROM customer c LEFT JOIN (%s) s USING (customer) ORDER BY c.customer COLLATE "C"',
-        CASE WHEN columns ? 'cost' THEN 'p.amount - p.cost' ELSE 'p.amount * $3' END,
-        cvm.measure_source('purchases', purchases, columns, '{customer,at,amount}', time_zone),
+        cvm.profit_expression(columns, margin),
+        cvm.measure_source('purchases', purchases, columns, '{customer,at,amount}', time_zone, cost_to_serve => cost_to_serve),
         CASE WHEN segments IS NULL THEN 'NULL::text' ELSE 'coalesce(s.segment, ''unclassified'')' END,
-        cvm.segment_source(segments)) USING from_on, to_on, margin;
+        cvm.segment_source(segments)) USING from_on, to_on;
 END $$;
-COMMENT ON FUNCTION cvm.purchase_value_of(regclass, jsonb, date, date, text, numeric, regclass) IS
-'Current value of every customer in a window of days [from_on, to_on), from any relation with columns {customer, at, amount [, order_id, cost, discount, refund_of]}: revenue and profit, first and repeat purchases told apart, average order value, interpurchase time, tenure; see the type''s columns. A row per customer known before to_on, also of those who did not buy in the window. Realised in the window, no forecast: not lifetime value. A refund counts on its own day unless refund_of ties it to its order. margin is for relations without cost; segments: any relation with customer_id and segment. Errors: 22023 window, mapping, margin; 42703, 42804.';
+COMMENT ON FUNCTION cvm.purchase_value_of(regclass, jsonb, date, date, text, numeric, regclass, numeric) IS
+'Current value of every customer in a window of days [from_on, to_on), from any relation with columns {customer, at, amount [, order_id, cost, discount, refund_of]}: revenue and profit, first and repeat purchases told apart, average order value, interpurchase time, tenure; see the type''s columns. A row per customer known before to_on, also of those who did not buy in the window. Realised in the window, no forecast: not lifetime value. A refund counts on its own day unless refund_of ties it to its order. margin is for relations without cost; cost_to_serve is taken off the profit of every order; segments: any relation with customer_id and segment. Errors: 22023 window, mapping, margin; 42703, 42804.';
 
 CREATE TYPE cvm.current_value_row AS (
     segment text, is_total boolean, customers bigint, new_customers bigint, active bigint,
@@ -87,7 +86,7 @@ COMMENT ON COLUMN cvm.current_value_row.profit_per_customer IS 'profit / custome
 COMMENT ON COLUMN cvm.current_value_row.reason IS 'why a value is NULL: no customers, no orders, no repeat purchase, cost missing';
 
 CREATE FUNCTION cvm.current_value_of(purchases regclass, columns jsonb, from_on date, to_on date,
-    time_zone text DEFAULT 'UTC', margin numeric DEFAULT 1, segments regclass DEFAULT NULL) RETURNS SETOF cvm.current_value_row
+    time_zone text DEFAULT 'UTC', margin numeric DEFAULT 1, segments regclass DEFAULT NULL, cost_to_serve numeric DEFAULT 0) RETURNS SETOF cvm.current_value_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce(v.segment, 'all'), GROUPING(v.segment) = 1, count(v.customer), count(*) FILTER (WHERE v.first_on >= from_on), count(*) FILTER (WHERE v.orders > 0),
@@ -102,27 +101,27 @@ BEGIN ATOMIC
            nullif(concat_ws(', ', CASE WHEN count(*) = 0 THEN 'no customers' END, CASE WHEN count(*) > 0 AND sum(v.orders) = 0 THEN 'no orders' END,
                             CASE WHEN sum(v.orders) > 0 AND max(v.purchase_days) = 1 THEN 'no repeat purchase' END,
                             CASE WHEN count(v.profit) < count(*) THEN 'cost missing' END), '')
-    FROM cvm.purchase_value_of(purchases, columns, from_on, to_on, time_zone, margin, segments) v
+    FROM cvm.purchase_value_of(purchases, columns, from_on, to_on, time_zone, margin, segments, cost_to_serve) v
     GROUP BY GROUPING SETS ((), (v.segment)) HAVING GROUPING(v.segment) = 1 OR v.segment IS NOT NULL
     ORDER BY GROUPING(v.segment) DESC, v.segment;
 END;
-COMMENT ON FUNCTION cvm.current_value_of(regclass, jsonb, date, date, text, numeric, regclass) IS
+COMMENT ON FUNCTION cvm.current_value_of(regclass, jsonb, date, date, text, numeric, regclass, numeric) IS
 'Current value of a window of days [from_on, to_on), in all and by segment: sums and means of cvm.purchase_value_of, whose arguments and errors it has.';
 
 CREATE FUNCTION cvm.purchase_value(portfolio text, from_on date, to_on date) RETURNS SETOF cvm.purchase_value_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT v.* FROM cvm.measured_feed(portfolio, 'purchases') f,
-           LATERAL cvm.purchase_value_of(f.relation, f.columns, from_on, to_on, f.time_zone, f.margin, f.segments) v;
+           LATERAL cvm.purchase_value_of(f.relation, f.columns, from_on, to_on, f.time_zone, f.margin, f.segments, f.cost_to_serve) v;
 END;
 COMMENT ON FUNCTION cvm.purchase_value(text, date, date) IS
-'Current value of every customer of a portfolio in a window of its days: cvm.purchase_value_of on its purchases feed, with its time zone, margin and segments. Needs SELECT on the feed. 42704, 42501 and the errors of that.';
+'Current value of every customer of a portfolio in a window of its days: cvm.purchase_value_of on its purchases feed, with its time zone, margin, cost to serve and segments. Needs SELECT on the feed. 42704, 42501 and the errors of that.';
 
 CREATE FUNCTION cvm.current_value(portfolio text, from_on date, to_on date) RETURNS SETOF cvm.current_value_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT v.* FROM cvm.measured_feed(portfolio, 'purchases') f,
-           LATERAL cvm.current_value_of(f.relation, f.columns, from_on, to_on, f.time_zone, f.margin, f.segments) v;
+           LATERAL cvm.current_value_of(f.relation, f.columns, from_on, to_on, f.time_zone, f.margin, f.segments, f.cost_to_serve) v;
 END;
 COMMENT ON FUNCTION cvm.current_value(text, date, date) IS
 'Current value of a portfolio in a window of its days, in all and by segment as published: cvm.current_value_of on its purchases feed. As cvm.purchase_value otherwise.';

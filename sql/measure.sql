@@ -92,7 +92,7 @@ END $$;
 COMMENT ON FUNCTION cvm.measure_expression(regclass, text, text, text) IS
 'SQL of a mapped column f."column" as measures read it: the day of a time in the zone, a number as numeric (22023 for NaN and infinity), anything else as text. 42703 no such column, 42804 a type that can not be read.';
 
-CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, required text[], time_zone text, needed text[] DEFAULT '{}') RETURNS text
+CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, required text[], time_zone text, needed text[] DEFAULT '{}', cost_to_serve numeric DEFAULT 0) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known text[] := CASE kind WHEN 'purchases' THEN '{customer,at,amount,order_id,cost,currency,category,channel,campaign,tier,discount,refund_of}'::text[]
@@ -101,6 +101,7 @@ DECLARE
     wrong text;
     list text;
     body text;
+    serving text := '0::numeric';
 BEGIN
     IF relation IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = format('the relation of %s must not be null', kind);
@@ -140,19 +141,31 @@ BEGIN
         RETURN body;
     END IF;
     body := body || ' AND r.at < $2';
+    IF cvm.argument('cost_to_serve', cost_to_serve::float8, 0) IS DISTINCT FROM 0 THEN
+        -- once an order, on its first row
+        serving := format('CASE WHEN b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
+                                     AND (b.order_id IS NULL OR row_number() OVER (PARTITION BY b.customer, b.order_id, b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
+                                                                                  ORDER BY b.at, b.amount) = 1) THEN %L::numeric ELSE 0 END', cost_to_serve);
+    END IF;
     IF columns ? 'refund_of' THEN
         -- a refund counts on the day of its order, which is no purchase if nothing is left of it
         RETURN format('SELECT b.customer, CASE WHEN b.refund_of IS NOT NULL THEN coalesce(min(b.at) FILTER (WHERE b.refund_of IS NULL) OVER w, b.at) ELSE b.at END AS at,
-                              b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier,
+                              b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
                               b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
                               AND (b.order_id IS NULL OR count(b.refund_of) OVER w = 0 OR sum(b.amount - coalesce(b.discount, 0)) OVER w > 0) AS is_purchase
-                       FROM (%s) b WINDOW w AS (PARTITION BY b.customer, coalesce(b.refund_of, b.order_id))', body);
+                       FROM (%s) b WINDOW w AS (PARTITION BY b.customer, coalesce(b.refund_of, b.order_id))', serving, body);
     END IF;
-    RETURN format('SELECT b.customer, b.at, b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier,
-                          b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', body);
+    RETURN format('SELECT b.customer, b.at, b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
+                          b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', serving, body);
 END $$;
-COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[]) IS
-'SQL that reads a relation as purchases, spend or deals: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
+COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric) IS
+'SQL that reads a relation as purchases, spend or deals: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
+
+CREATE FUNCTION cvm.profit_expression(columns jsonb, margin numeric) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN columns OPERATOR(pg_catalog.?) 'cost' THEN 'p.amount - p.cost - p.serving'
+            ELSE pg_catalog.format('p.amount * %L::numeric - p.serving', cvm.argument('margin', margin::float8, highest => 1)::numeric) END;
+COMMENT ON FUNCTION cvm.profit_expression(jsonb, numeric) IS 'SQL of the profit of a row p of cvm.measure_source: amount less cost, where cost is mapped, else amount x margin, less the cost to serve. 22023 for a margin above 1 or not finite.';
 
 -- Segments of customers: any relation with customer_id and segment.
 CREATE FUNCTION cvm.segment_source(segments regclass) RETURNS text
@@ -168,7 +181,7 @@ COMMENT ON FUNCTION cvm.segment_source(regclass) IS 'SQL of customer and segment
 
 -- What the measures of a portfolio read.
 CREATE FUNCTION cvm.measured_feed(portfolio text, kind text)
-RETURNS TABLE (relation regclass, columns jsonb, time_zone text, margin numeric, purchase_period interval, segments regclass, lifetimes regclass, model cvm.model)
+RETURNS TABLE (relation regclass, columns jsonb, time_zone text, margin numeric, cost_to_serve numeric, purchase_period interval, segments regclass, lifetimes regclass, model cvm.model)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
@@ -177,6 +190,7 @@ BEGIN
     columns := (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = measured_feed.portfolio AND f.kind = measured_feed.kind);
     time_zone := cvm.option_text(present.options, 'time_zone', 'UTC');
     margin := coalesce((present.options ->> 'margin')::numeric, 1);
+    cost_to_serve := coalesce((present.options ->> 'cost_to_serve')::numeric, 0);
     purchase_period := cvm.option_interval(present.options, 'period', '1 day');
     segments := format('%I.segment_member', present.output_schema);
     lifetimes := format('%I.clv', present.output_schema);

@@ -30,6 +30,10 @@ SELECT * FROM cvm.current_value_of('orders', :'mapping', '2024-01-01', '2024-02-
 -- with order numbers an order in two lines is one; without costs the margin makes the profit
 SELECT customer, orders, order_value, profit, first_profit FROM cvm.purchase_value_of('orders',
     '{"customer": "customer", "at": "at", "amount": "amount", "order_id": "order_id"}', '2024-01-01', '2024-02-01', margin => 0.4);
+-- 2 to serve an order takes 3 x 2 of a and of b, and nothing of a refund: 38 - 6, 62.94 - 6; with costs 53 - 8 of a's four rows
+SELECT customer, profit, first_profit, repeat_profit FROM cvm.purchase_value_of('orders',
+    '{"customer": "customer", "at": "at", "amount": "amount", "order_id": "order_id"}', '2024-01-01', '2024-02-01', margin => 0.4, cost_to_serve => 2);
+SELECT customer, profit FROM cvm.purchase_value_of('orders', :'mapping', '2024-01-01', '2024-02-01', cost_to_serve => 2);
 -- day by day and zone by zone: in Berlin d's order at 01:00 of 1 February is still outside, in New York inside
 SELECT z, count(*) AS customers, sum(revenue) AS revenue
 FROM unnest('{UTC,Europe/Berlin,America/New_York}'::text[]) AS z, cvm.purchase_value_of('orders', :'mapping', '2024-01-01', '2024-02-01', z) GROUP BY z ORDER BY z;
@@ -101,6 +105,12 @@ RESET ROLE;
 SELECT cvm.current_value('nobody', '2024-01-01', '2024-02-01');
 ALTER TABLE orders RENAME TO old_orders;
 SELECT cvm.current_value('cv', '2024-01-01', '2024-02-01');
+ALTER TABLE old_orders RENAME TO orders;
+-- the portfolio's value basis: less cost and 2 to serve an order, 72.35 + 8 - 8 x 2 = 64.35
+SELECT cvm.alter_portfolio('cv', '{"margin": null}');
+SELECT cvm.add_feed('cv', 'purchases', 'current_value_test.orders', '{"customer": "customer", "at": "at", "amount": "amount", "cost": "cost"}');
+SELECT cvm.alter_portfolio('cv', '{"value_basis": "net_contribution", "cost_to_serve": 2}');
+SELECT revenue, profit FROM cvm.current_value('cv', '2024-01-01', '2024-02-01') WHERE is_total;
 SELECT cvm.drop_portfolio('cv');
 DROP SCHEMA current_value_test CASCADE;
 DROP ROLE regress_current_value;
