@@ -66,7 +66,8 @@ BEGIN
             SELECT w.*, ($1 + (w.n - $4) * $3)::date AS spend_from,
                    CASE WHEN $4 = 0 THEN w.ends_on ELSE ($1 + (w.n + 1 - $4) * $3)::date END AS spend_to
             FROM cvm.window_periods($1, $2, $3) w
-        ), channel AS (
+        ), calendar AS MATERIALIZED (SELECT w.n, g::date AS day FROM period w, generate_series(w.starts_on, w.ends_on - 1, interval ''1 day'') AS g),
+        channel AS (
             SELECT o.channel, bool_or(o.amount <> 0) AS is_paid FROM outlay o, (SELECT min(p.spend_from) AS a, max(p.spend_to) AS z FROM period p) w
             WHERE o.first_on < w.z AND greatest(o.last_on, o.first_on) >= w.a GROUP BY 1
             UNION
@@ -76,7 +77,7 @@ BEGIN
             SELECT p.n, o.channel, sum(cvm.spent_before(o.amount, o.first_on, o.last_on, p.spend_to) - cvm.spent_before(o.amount, o.first_on, o.last_on, p.spend_from)) AS spend
             FROM period p JOIN outlay o ON o.first_on < p.spend_to AND greatest(o.last_on, o.first_on) >= p.spend_from GROUP BY 1, 2
         ), won AS (
-            SELECT p.n, c.channel, count(*) AS customers FROM period p JOIN newcomer c ON c.first_on >= p.starts_on AND c.first_on < p.ends_on GROUP BY 1, 2
+            SELECT p.n, c.channel, count(*) AS customers FROM calendar p JOIN newcomer c ON c.first_on = p.day GROUP BY 1, 2
         ), cell AS (
             SELECT p.n, k.channel, k.is_paid, coalesce(trim_scale(s.spend), 0) AS spend, coalesce(w.customers, 0) AS new_customers
             FROM period p CROSS JOIN known k LEFT JOIN spent s ON s.n = p.n AND s.channel = k.channel LEFT JOIN won w ON w.n = p.n AND w.channel = k.channel
@@ -125,7 +126,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY EXECUTE format('
         WITH %s, period AS (SELECT w.* FROM cvm.window_periods($1, $2, $3) w),
-        member AS (SELECT p.n AS cohort, n.customer, l.lifetime_value FROM newcomer n JOIN period p ON n.first_on >= p.starts_on AND n.first_on < p.ends_on
+        calendar AS MATERIALIZED (SELECT w.n, g::date AS day FROM period w, generate_series(w.starts_on, w.ends_on - 1, interval ''1 day'') AS g),
+        member AS (SELECT p.n AS cohort, n.customer, l.lifetime_value FROM newcomer n JOIN calendar p ON p.day = n.first_on
                    LEFT JOIN (%s) l ON l.customer = n.customer),
         cohort AS (
             SELECT p.n, p.starts_on, p.is_complete, coalesce(m.customers, 0) AS customers, m.lifetime_value,
@@ -138,7 +140,7 @@ BEGIN
             -- money before the first purchase, such as a refund of another''s order, counts with it
             SELECT m.cohort, greatest(d.n, m.cohort) AS n, sum(p.profit) AS profit, bool_or(p.profit IS NULL) AS lacks_cost
             FROM member m JOIN (SELECT p.customer, p.at, %s AS profit FROM purchase p) p ON p.customer = m.customer
-            JOIN period d ON greatest(p.at, $1) >= d.starts_on AND greatest(p.at, $1) < d.ends_on GROUP BY 1, 2
+            JOIN calendar d ON d.day = greatest(p.at, $1) GROUP BY 1, 2
         ), running AS (
             SELECT e.cohort, e.n - e.cohort + 1 AS age, sum(e.profit) OVER w AS profit, bool_or(e.lacks_cost) OVER w AS lacks_cost
             FROM earned e WINDOW w AS (PARTITION BY e.cohort ORDER BY e.n)

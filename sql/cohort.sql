@@ -21,13 +21,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY EXECUTE format('
         WITH period AS MATERIALIZED (SELECT w.* FROM cvm.window_periods($1, $2, $3) w),
+        calendar AS MATERIALIZED (SELECT w.n, g::date AS day FROM period w, generate_series(w.starts_on, w.ends_on - 1, interval ''1 day'') AS g),
         line AS (
             SELECT p.customer, p.at, p.amount, p.is_purchase, %s AS profit, min(p.at) FILTER (WHERE p.is_purchase) OVER (PARTITION BY p.customer) AS first_on
             FROM (%s) p
         ), placed AS (
-            SELECT c.n AS cohort, greatest(a.n, c.n) AS n, l.customer, l.amount, l.profit, l.is_purchase
-            FROM line l JOIN period c ON l.first_on >= c.starts_on AND l.first_on < c.ends_on
-            JOIN period a ON greatest(l.at, l.first_on) >= a.starts_on AND greatest(l.at, l.first_on) < a.ends_on
+            SELECT c.n AS cohort, a.n, l.customer, l.amount, l.profit, l.is_purchase
+            FROM line l JOIN calendar c ON c.day = l.first_on JOIN calendar a ON a.day = greatest(l.at, l.first_on)
         ), cell AS (
             SELECT p.cohort, p.n, count(DISTINCT p.customer) FILTER (WHERE p.is_purchase) AS active, sum(p.amount) AS revenue,
                    sum(p.profit) AS profit, bool_or(p.profit IS NULL) AS lacks_cost
@@ -72,7 +72,7 @@ COMMENT ON COLUMN cvm.churn_rate_row.undecided IS 'customers of whom the definit
 COMMENT ON COLUMN cvm.churn_rate_row.reason IS 'why a rate is NULL: no model, no customers at the start, nobody had lapsed';
 
 CREATE FUNCTION cvm.churn_rates_of(purchases regclass, columns jsonb, from_on date, to_on date, limit_days integer DEFAULT 90,
-    quantile float8 DEFAULT 0.95, model cvm.model DEFAULT NULL, threshold float8 DEFAULT 0.5, time_zone text DEFAULT 'UTC',
+    quantile float8 DEFAULT 0.95, model text DEFAULT NULL, threshold float8 DEFAULT 0.5, time_zone text DEFAULT 'UTC',
     purchase_period interval DEFAULT '1 day') RETURNS SETOF cvm.churn_rate_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -109,10 +109,10 @@ BEGIN
                CASE WHEN c.position = 3 AND $5 IS NULL THEN ''no model''
                     ELSE nullif(concat_ws('', '', CASE WHEN c.customers = 0 THEN ''no customers at the start'' END, CASE WHEN c.lapsed = 0 THEN ''nobody had lapsed'' END), '''') END
         FROM counted c ORDER BY c.position',
-        cvm.measure_source('purchases', purchases, columns, '{customer,at,amount}', time_zone)) USING from_on, to_on, limit_days, quantile, model, threshold, purchase_period;
+        cvm.measure_source('purchases', purchases, columns, '{customer,at,amount}', time_zone)) USING from_on, to_on, limit_days, quantile, model::cvm.model, threshold, purchase_period;
 END $$;
-COMMENT ON FUNCTION cvm.churn_rates_of(regclass, jsonb, date, date, integer, float8, cvm.model, float8, text, interval) IS
-'Churn rate of a window [from_on, to_on) where no contract says who has left, by three named definitions side by side: silence (longer than limit_days), gap (longer than the quantile of one''s own gaps, with fewer than three gaps of everybody''s) and model (P(alive) below the threshold, by a model of purchases in any unit, on histories in periods of purchase_period). Each is asked of every customer known at from_on, at both days: churned / not churned at the start. Who was churned at the start and bought in the window was won back: the definition was wrong about him, or something brought him back. Customers new in the window do not count. The three differ, often by half: name the one that is used. In bg/nbd one-time buyers never churn. 22023 outside the domains; 42703, 42804.';
+COMMENT ON FUNCTION cvm.churn_rates_of(regclass, jsonb, date, date, integer, float8, text, float8, text, interval) IS
+'Churn rate of a window [from_on, to_on) where no contract says who has left, by three named definitions side by side: silence (longer than limit_days), gap (longer than the quantile of one''s own gaps, with fewer than three gaps of everybody''s) and model (P(alive) below the threshold, by a model of purchases in any unit, given as text, on histories in periods of purchase_period). Each is asked of every customer known at from_on, at both days: churned / not churned at the start. Who was churned at the start and bought in the window was won back: the definition was wrong about him, or something brought him back. Customers new in the window do not count. The three differ, often by half: name the one that is used. In bg/nbd one-time buyers never churn. 22023 outside the domains; 42703, 42804.';
 
 CREATE TYPE cvm.won_back_row AS (customer text, last_on date, returned_on date, silent_days integer, purchase_days bigint, revenue numeric);
 COMMENT ON TYPE cvm.won_back_row IS 'A return after a long silence: row of cvm.won_back.';

@@ -181,7 +181,7 @@ COMMENT ON FUNCTION cvm.segment_source(regclass) IS 'SQL of customer and segment
 
 -- What the measures of a portfolio read.
 CREATE FUNCTION cvm.measured_feed(portfolio text, kind text)
-RETURNS TABLE (relation regclass, columns jsonb, time_zone text, margin numeric, cost_to_serve numeric, purchase_period interval, segments regclass, lifetimes regclass, model cvm.model)
+RETURNS TABLE (relation regclass, columns jsonb, time_zone text, margin numeric, cost_to_serve numeric, purchase_period interval, segments regclass, lifetimes regclass, model text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
@@ -194,7 +194,7 @@ BEGIN
     purchase_period := cvm.option_interval(present.options, 'period', '1 day');
     segments := format('%I.segment_member', present.output_schema);
     lifetimes := format('%I.clv', present.output_schema);
-    model := (SELECT m.model FROM cvm.fitted_model m WHERE m.portfolio = measured_feed.portfolio AND m.role = 'purchases' AND m.status = 'live'
+    model := (SELECT m.model::text FROM cvm.fitted_model m WHERE m.portfolio = measured_feed.portfolio AND m.role = 'purchases' AND m.status = 'live'
               ORDER BY m.model_id DESC LIMIT 1);
     RETURN NEXT;
 END $$;
