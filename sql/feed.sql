@@ -10,7 +10,9 @@ FROM (VALUES
     ('purchases', '{customer,at,amount}'::text[], '{order_id,cost,currency,category,channel,discount,refund_of}'::text[],
      'one row per order, order line or refund; negative amounts change money only, unless refund_of ties them to an order_id; cost and discount are in the currency of the amount, which still contains the discount'),
     ('rates', '{currency,on,rate}', '{}', 'one row per currency and day: rate is what one unit of it is worth in the portfolio''s currency, from that day on'),
-    ('subscriptions', '{customer,started_at}', '{ended_at,price}', 'one row per subscription: ended_at is NULL while it runs, price is what is paid at the start and at every renewal (option renewal), in the portfolio''s currency')
+    ('subscriptions', '{customer,started_at}', '{ended_at,price}', 'one row per subscription: ended_at is NULL while it runs, price is what is paid at the start and at every renewal (option renewal), in the portfolio''s currency'),
+    ('spend', '{at,amount}', '{channel,campaign,purpose,ended_at}', 'one row per expense of marketing and sales, in the portfolio''s currency: purpose is acquisition (also where it is NULL) or retention; spent evenly from at to ended_at, both included. Read by cvm.acquisition and cvm.payback'),
+    ('deals', '{customer,opened_at}', '{closed_at,won,amount,discount}', 'one row per deal: closed_at is NULL while it is open, the amount still contains the discount. Read by cvm.deals')
 ) AS k(kind, required, optional, description);
 COMMENT ON VIEW cvm.feed_kinds IS 'Kinds of feeds and the columns they map.';
 COMMENT ON COLUMN cvm.feed_kinds.kind IS 'kind of feed';
@@ -218,6 +220,8 @@ BEGIN
         PERFORM cvm.check_subscriptions_feed(portfolio);
     ELSIF kind = 'rates' THEN
         PERFORM cvm.check_rates_feed(portfolio);
+    ELSIF kind IN ('spend', 'deals') THEN
+        PERFORM cvm.check_measured_feed(portfolio, kind);
     END IF;
 END $$;
 COMMENT ON FUNCTION cvm.add_feed(text, text, regclass, jsonb) IS

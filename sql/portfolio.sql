@@ -143,6 +143,8 @@ FROM (VALUES
     ('families', 'array', '["bg/nbd", "gamma-gamma"]', 'families of the purchase, the spend and the retention model: see cvm.families. Of several purchase families the first is live until a holdout finds another better (cvm.validate); "auto": all of them. A kind that is not named keeps its default: ["bg/nbd"] leaves gamma-gamma for the spend and sbg for subscriptions'),
     ('renewal', 'interval', '1 month', 'time between the renewals of a subscription, whole days, weeks, months or years: its price is paid at the start and at every renewal'),
     ('payments_in_purchases', 'boolean', 'false', 'whether the purchases feed has the payments of subscriptions among its rows: then a customer with a subscription is valued by it alone, and realised value comes from the purchases alone'),
+    ('loyalty_tiers', 'object', NULL, 'tiers of cvm.loyalty and the amounts from which a customer is in them, such as {"Silver": 100, "Gold": 500}'),
+    ('loyalty_period', 'interval', '1 year', 'how long a purchase counts for the loyalty tiers; whole days, months or years'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
     ('schema', 'text', 'cvm_<portfolio>', 'output schema, set when the portfolio is created: an existing empty schema of one''s own, or a new one')
@@ -320,6 +322,12 @@ BEGIN
     PERFORM cvm.option_renewal(options);
     IF jsonb_typeof(options -> 'payments_in_purchases') NOT IN ('boolean', 'null') THEN
         PERFORM cvm.bad_option('payments_in_purchases', options -> 'payments_in_purchases', 'true or false');
+    END IF;
+    IF jsonb_typeof(options -> 'loyalty_tiers') <> 'null' THEN
+        PERFORM cvm.check_loyalty_tiers(options -> 'loyalty_tiers');
+    END IF;
+    IF date '2000-01-01' + cvm.option_interval(options, 'loyalty_period', '1 year') <> (date '2000-01-01' + cvm.option_interval(options, 'loyalty_period', '1 year'))::date THEN
+        PERFORM cvm.bad_option('loyalty_period', options -> 'loyalty_period', 'an interval of whole days, months or years, such as "1 year"');
     END IF;
     PERFORM cvm.option_number(options, 'drift_threshold', 0.25, 0, true, 100);
     IF jsonb_typeof(options -> 'predictive_interval') NOT IN ('boolean', 'null') THEN

@@ -1,0 +1,212 @@
+-- measure: how the measures of a window read a relation (doc/metrics.md)
+--
+-- A measure that needs rows, not columns, takes a relation and a mapping, as a feed
+-- does, and a window of whole days from_on <= day < to_on in a time zone.  Functions
+-- whose name ends in _of work on any relation; those without take a portfolio and
+-- look its feeds up at the call.  All run with the rights of the caller.
+
+CREATE FUNCTION cvm.check_window(from_on date, to_on date) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
+BEGIN
+    IF from_on IS NULL OR to_on IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'from_on and to_on must not be null';
+    ELSIF NOT (isfinite(from_on) AND isfinite(to_on) AND from_on < to_on) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a window can not be from %s to %s', from_on, to_on),
+            HINT = 'The day to_on is the first that is not in the window, so it lies after from_on.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.check_window(date, date) IS 'Raises unless from_on < to_on, both finite: 22004 for NULL, else 22023.';
+
+-- Whole periods from the first day of the window; the last may end after the window and is then cut.
+CREATE FUNCTION cvm.window_periods(from_on date, to_on date, period interval)
+RETURNS TABLE (n integer, starts_on date, ends_on date, is_complete boolean)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+BEGIN
+    PERFORM cvm.check_window(from_on, to_on);
+    IF period IS NULL OR from_on + period < from_on + 1 OR (from_on + period)::date <> from_on + period THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a period can not be %s', coalesce(period::text, 'null')),
+            HINT = 'Give whole days, weeks, months or years, such as interval ''1 month''.';
+    END IF;
+    n := 0;
+    starts_on := from_on;
+    WHILE starts_on < to_on LOOP
+        ends_on := from_on + (n + 1) * period;
+        is_complete := ends_on <= to_on;
+        ends_on := least(ends_on, to_on);
+        RETURN NEXT;
+        IF n >= 9999 THEN
+            RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded',
+                MESSAGE = 'a window has at most 10000 periods', HINT = 'Take a longer period or a shorter window.';
+        END IF;
+        n := n + 1;
+        starts_on := from_on + n * period;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION cvm.window_periods(date, date, interval) IS
+'Periods of a window, counted from its first day: period n begins at from_on + n x period. The last is cut at to_on; is_complete says whether any is. 22023 unless from_on < to_on and the period is whole days, months or years; 54000 for more than 10000.';
+
+-- What a mapped column becomes: days, numbers and texts whatever the relation's own types.
+CREATE FUNCTION cvm.measure_expression(relation regclass, role text, "column" text, time_zone text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    col pg_attribute;
+    type oid;
+    wanted text;
+BEGIN
+    SELECT a.* INTO col FROM pg_attribute a
+    WHERE a.attrelid = relation AND a.attname = "column"::name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+            MESSAGE = format('%s has no column "%s", which is mapped as %s', relation, "column", role),
+            HINT = format('It has, the nearest first: %s.',
+                          (SELECT string_agg(a.attname, ', ' ORDER BY cvm.edit_distance(lower(left("column", 63)), lower(a.attname)), a.attnum)
+                           FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped));
+    END IF;
+    type := cvm.base_type(col.atttypid);
+    IF role IN ('at', 'ended_at', 'opened_at', 'closed_at') THEN
+        IF type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
+            RETURN cvm.local_day_expression(type, "column", time_zone);
+        END IF;
+        wanted := 'a timestamptz, a timestamp or a date';
+    ELSIF role IN ('amount', 'cost', 'discount', 'tier') THEN
+        IF type IN ('numeric'::regtype, 'float8'::regtype, 'float4'::regtype, 'int8'::regtype, 'int4'::regtype, 'int2'::regtype) THEN
+            -- NaN and infinity would spoil every sum
+            RETURN format('CASE WHEN f.%1$I::numeric IN (''NaN'', ''Infinity'', ''-Infinity'') THEN cvm.argument(%2$L, f.%1$I::float8)::numeric ELSE f.%1$I::numeric END',
+                          "column", role);
+        END IF;
+        wanted := 'numeric, double precision, real, bigint, integer or smallint';
+    ELSIF role = 'won' THEN
+        IF type = 'bool'::regtype THEN
+            RETURN format('f.%I::boolean', "column");
+        END IF;
+        wanted := 'a boolean';
+    ELSE
+        RETURN format('f.%I::text', "column");
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+        MESSAGE = format('column "%s", mapped as %s, is of type %s', "column", role, format_type(col.atttypid, NULL)),
+        DETAIL = format('It must be %s.', wanted), HINT = 'Map a view that casts the column.';
+END $$;
+COMMENT ON FUNCTION cvm.measure_expression(regclass, text, text, text) IS
+'SQL of a mapped column f."column" as measures read it: the day of a time in the zone, a number as numeric (22023 for NaN and infinity), anything else as text. 42703 no such column, 42804 a type that can not be read.';
+
+CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, required text[], time_zone text, needed text[] DEFAULT '{}', cost_to_serve numeric DEFAULT 0) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    known text[] := CASE kind WHEN 'purchases' THEN '{customer,at,amount,order_id,cost,currency,category,channel,campaign,tier,discount,refund_of}'::text[]
+                              WHEN 'spend' THEN '{at,amount,channel,campaign,purpose,ended_at}'
+                              ELSE '{customer,opened_at,closed_at,won,amount,discount}' END;
+    wrong text;
+    list text;
+    body text;
+    serving text := '0::numeric';
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = format('the relation of %s must not be null', kind);
+    ELSIF jsonb_typeof(columns) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'columns must be a JSON object', HINT = 'Such as {"customer": "customer_id", "at": "ordered_at"}.';
+    END IF;
+    SELECT r INTO wrong FROM unnest(required || needed) WITH ORDINALITY AS u(r, n) WHERE columns ->> r IS NULL ORDER BY n LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('the columns of %s must name "%s"', kind, wrong), HINT = format('Required: %s.', array_to_string(required || needed, ', '));
+    END IF;
+    SELECT c.key INTO wrong FROM jsonb_each(columns) AS c WHERE c.key <> ALL (known) OR jsonb_typeof(c.value) <> 'string' ORDER BY c.key LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s has no column "%s" that can be mapped to %s', kind, wrong, columns -> wrong),
+            HINT = format('Known columns: %s; each names a column of the relation.', array_to_string(known, ', '));
+    END IF;
+    IF columns ? 'currency' THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = 'amounts of several currencies are not added up here',
+            HINT = 'Map a view that has them in one currency, and leave the column currency out.';
+    ELSIF columns ? 'refund_of' AND NOT columns ? 'order_id' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'refund_of is mapped without order_id', HINT = 'Map the column with the orders'' numbers as order_id.';
+    END IF;
+    PERFORM now() AT TIME ZONE time_zone;
+    SELECT string_agg(format('%s AS %I', CASE WHEN columns ? k THEN cvm.measure_expression(relation, k, columns ->> k, time_zone)
+                                              WHEN k IN ('at', 'ended_at', 'opened_at', 'closed_at') THEN 'NULL::date'
+                                              WHEN k IN ('amount', 'cost', 'discount', 'tier') THEN 'NULL::numeric'
+                                              WHEN k = 'won' THEN 'NULL::boolean' ELSE 'NULL::text' END, k), ', ' ORDER BY n) INTO list
+    FROM unnest(known) WITH ORDINALITY AS u(k, n);
+    body := format('SELECT * FROM (SELECT %s FROM %s AS f) r WHERE %s', list, relation,
+                   (SELECT string_agg(format(CASE WHEN k IN ('at', 'opened_at') THEN 'isfinite(r.%I)' ELSE 'r.%I IS NOT NULL' END, k), ' AND ')
+                    FROM unnest(required) AS k));
+    IF kind <> 'purchases' THEN
+        RETURN body;
+    END IF;
+    body := body || ' AND r.at < $2';
+    IF cvm.argument('cost_to_serve', cost_to_serve::float8, 0) IS DISTINCT FROM 0 THEN
+        -- once an order, on its first row
+        serving := format('CASE WHEN b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
+                                     AND (b.order_id IS NULL OR row_number() OVER (PARTITION BY b.customer, b.order_id, b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
+                                                                                  ORDER BY b.at, b.amount) = 1) THEN %L::numeric ELSE 0 END', cost_to_serve);
+    END IF;
+    IF columns ? 'refund_of' THEN
+        -- a refund counts on the day of its order, which is no purchase if nothing is left of it
+        RETURN format('SELECT b.customer, CASE WHEN b.refund_of IS NOT NULL THEN coalesce(min(b.at) FILTER (WHERE b.refund_of IS NULL) OVER w, b.at) ELSE b.at END AS at,
+                              b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
+                              b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
+                              AND (b.order_id IS NULL OR count(b.refund_of) OVER w = 0 OR sum(b.amount - coalesce(b.discount, 0)) OVER w > 0) AS is_purchase
+                       FROM (%s) b WINDOW w AS (PARTITION BY b.customer, coalesce(b.refund_of, b.order_id))', serving, body);
+    END IF;
+    RETURN format('SELECT b.customer, b.at, b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
+                          b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', serving, body);
+END $$;
+COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric) IS
+'SQL that reads a relation as purchases, spend or deals: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
+
+CREATE FUNCTION cvm.profit_expression(columns jsonb, margin numeric) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN columns OPERATOR(pg_catalog.?) 'cost' THEN 'p.amount - p.cost - p.serving'
+            ELSE pg_catalog.format('p.amount * %L::numeric - p.serving', cvm.argument('margin', margin::float8, highest => 1)::numeric) END;
+COMMENT ON FUNCTION cvm.profit_expression(jsonb, numeric) IS 'SQL of the profit of a row p of cvm.measure_source: amount less cost, where cost is mapped, else amount x margin, less the cost to serve. 22023 for a margin above 1 or not finite.';
+
+-- Segments of customers: any relation with customer_id and segment.
+CREATE FUNCTION cvm.segment_source(segments regclass) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF segments IS NULL THEN
+        RETURN 'SELECT NULL::text AS customer, NULL::text AS segment WHERE false';
+    END IF;
+    RETURN format('SELECT %s AS customer, max(%s) AS segment FROM %s AS f GROUP BY 1',
+                  cvm.measure_expression(segments, 'customer', 'customer_id', 'UTC'), cvm.measure_expression(segments, 'segment', 'segment', 'UTC'), segments);
+END $$;
+COMMENT ON FUNCTION cvm.segment_source(regclass) IS 'SQL of customer and segment from a relation with the columns customer_id and segment, of several rows of a customer the last in alphabetical order; no rows for NULL. 42703 without these columns.';
+
+-- What the measures of a portfolio read.
+CREATE FUNCTION cvm.measured_feed(portfolio text, kind text)
+RETURNS TABLE (relation regclass, columns jsonb, time_zone text, margin numeric, cost_to_serve numeric, purchase_period interval, segments regclass, lifetimes regclass, model text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+BEGIN
+    relation := cvm.feed_relation(portfolio, kind);
+    columns := (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = measured_feed.portfolio AND f.kind = measured_feed.kind);
+    time_zone := cvm.option_text(present.options, 'time_zone', 'UTC');
+    margin := coalesce((present.options ->> 'margin')::numeric, 1);
+    cost_to_serve := coalesce((present.options ->> 'cost_to_serve')::numeric, 0);
+    purchase_period := cvm.option_interval(present.options, 'period', '1 day');
+    segments := format('%I.segment_member', present.output_schema);
+    lifetimes := format('%I.clv', present.output_schema);
+    model := (SELECT m.model::text FROM cvm.fitted_model m WHERE m.portfolio = measured_feed.portfolio AND m.role = 'purchases' AND m.status = 'live'
+              ORDER BY m.model_id DESC LIMIT 1);
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION cvm.measured_feed(text, text) IS 'A feed of a portfolio, resolved now, with the options, segments, lifetime values and live purchase model that measures of it use. 42704 unknown portfolio or no such feed, 42P01 the relation is gone, 42501 not permitted.';
+
+CREATE FUNCTION cvm.check_measured_feed(portfolio text, kind text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation oid := cvm.feed_relation(portfolio, kind);
+    columns jsonb := (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = check_measured_feed.portfolio AND f.kind = check_measured_feed.kind);
+BEGIN
+    PERFORM cvm.measure_source(kind, relation, columns, (SELECT k.required FROM cvm.feed_kinds k WHERE k.kind = check_measured_feed.kind), 'UTC');
+    PERFORM cvm.check_feed_privilege(portfolio, kind, relation);
+END $$;
+COMMENT ON FUNCTION cvm.check_measured_feed(text, text) IS 'Raises unless a spend or deals feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42804, 42501.';
