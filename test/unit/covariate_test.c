@@ -1,0 +1,650 @@
+/*
+ * covariate_test.c: families with covariates: against likelihoods and maxima computed
+ * in another way, simulated customers, and data without an answer.
+ *
+ * CVM_SOAK=1: the campaign of likelihood ratios whole.
+ */
+#include "simulated.h"
+#include "tap.h"
+
+#include "math/linear.h"
+#include "math/optimise.h"
+#include "models/cells.h"
+#include "models/covariate.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define MOST 5					/* covariates here */
+
+static const char *const names[] = {"bg/nbd", "mbg/nbd", "pareto/nbd"};
+static const double truth[][4] = {{0.8, 8, 0.9, 2.5}, {0.8, 8, 0.9, 2.5}, {0.8, 8, 0.9, 12}};
+
+/* Customers with covariates. */
+typedef struct customers
+{
+	const cvm_family *family;
+	int			covariates;
+	int			process[MOST];
+	size_t		n;
+	cvm_row    *row;
+	double	   *z;
+} customers;
+
+static customers
+new_customers(int which, int covariates, size_t n)
+{
+	customers	c = {.family = cvm_family_find(names[which]),.covariates = covariates,.n = n};
+
+	for (int k = 0; k < MOST; k++)
+		c.process[k] = CVM_ON_BOTH;
+	c.row = calloc(n, sizeof(cvm_row));
+	c.z = calloc(n * covariates, sizeof(double));
+	return c;
+}
+
+static void
+free_customers(customers *c)
+{
+	free(c->row);
+	free(c->z);
+}
+
+static cvm_covariate_data
+data_of(const customers *c)
+{
+	return (cvm_covariate_data) {c->family, c->covariates, c->process, c->n, c->row, c->z};
+}
+
+/* Parameters as the header says them, family by family. */
+static void
+theta_of(const cvm_family *family, const double *theta, const double *z, int n, const double *coefficient, double *out)
+{
+	bool		coin = strcmp(family->name, "pareto/nbd") != 0;
+
+	memcpy(out, theta, 4 * sizeof(double));
+	for (int k = 0; k < n; k++)
+	{
+		out[1] *= exp(-coefficient[k] * z[k]);
+		if (coin)
+		{
+			out[2] *= exp(coefficient[n + k] * z[k]);
+			out[3] *= exp(coefficient[2 * n + k] * z[k]);
+		}
+		else
+			out[3] *= exp(-coefficient[n + k] * z[k]);
+	}
+}
+
+static int
+coefficients_of(const cvm_family *family, int covariates)
+{
+	return (strcmp(family->name, "pareto/nbd") != 0 ? 3 : 2) * covariates;
+}
+
+/* Histories for the covariates; ages on whole days. */
+static void
+simulate(customers *c, const double *theta, const double *coefficient, cvm_rng *rng)
+{
+	for (size_t i = 0; i < c->n; i++)
+	{
+		double		own[4];
+
+		theta_of(c->family, theta, c->z + i * c->covariates, c->covariates, coefficient, own);
+		c->row[i] = (cvm_row) {.age = ceil(7 * (20 + 60 * cvm_rng_uniform(rng))) / 7,.weight = 1};
+		c->family->simulate(own, rng, &c->row[i]);
+		if (c->row[i].x > 0)
+			c->row[i].t_x = fmin(c->row[i].age, fmax(1, ceil(7 * c->row[i].t_x)) / 7);
+	}
+}
+
+/* Log-likelihood, customer by customer, by the scalar functions; at[]: ln theta at z = centre, then coefficients */
+static double
+total(const customers *c, const double *centre, const double *at)
+{
+	double		theta[4];
+	double		sum = 0;
+
+	for (int i = 0; i < 4; i++)
+		theta[i] = exp(at[i]);
+	for (size_t i = 0; i < c->n; i++)
+	{
+		double		z[MOST];
+		double		own[4];
+
+		for (int k = 0; k < c->covariates; k++)
+			z[k] = c->z[i * c->covariates + k] - centre[k];
+		theta_of(c->family, theta, z, c->covariates, at + 4, own);
+		sum += c->row[i].weight * c->family->loglik(own, &c->row[i]);
+	}
+	return sum;
+}
+
+/*
+ * At the maximum the gradient by finite differences vanishes, and the inverse of the
+ * covariance is the Hessian by finite differences: every derivative of the fit is in one of them.
+ */
+static void
+test_derivatives(int which, bool categories)
+{
+	customers	c = new_customers(which, 2, categories ? 9000 : 600);
+	double		coefficient[] = {0.5, -0.3, 0.3, 0.2, -0.2, 0.1};
+	int			all = 4 + coefficients_of(c.family, 2);
+	double		at[10],
+				z[100] = {0};
+	double		worst = 0,
+				worst_slope = 0;
+	cvm_covariate_data data = data_of(&c);
+	cvm_covariate_fit fit;
+	cvm_rng		rng;
+	cvm_status	status;
+
+	cvm_rng_seed(&rng, 17 + which);
+	for (size_t i = 0; i < c.n; i++)
+	{
+		c.z[2 * i] = categories ? (double) (i % 3 == 0) : 3 + cvm_rng_normal(&rng);
+		c.z[2 * i + 1] = (double) (i % 2);
+	}
+	simulate(&c, truth[which], coefficient, &rng);
+	status = cvm_fit_covariates(&data, &cvm_plain_env, &fit);
+	ok(status == CVM_OK && fit.model.rung == CVM_RUNG_FULL && fit.effects == all - 4, "%s, %s: a fit",
+	   c.family->name, categories ? "categories" : "numbers");
+	for (int i = 0; i < 4; i++)
+		at[i] = log(fit.model.theta[i]);
+	memcpy(at + 4, fit.coefficient, fit.effects * sizeof(double));
+	ok(relative_error(fit.model.loglik, total(&c, fit.mean, at), 0) < 1e-12, "... its log-likelihood is the sum over customers");
+	for (int i = 0; i < all; i++)
+		for (int j = 0; j <= i; j++)
+		{
+			double		h = 2e-3;
+			double		value[4];
+			double		curve = 0;
+
+			for (int k = 0; k < 4; k++)
+			{
+				double		there[10];
+
+				memcpy(there, at, sizeof(at));
+				there[i] += k & 1 ? h : -h;
+				there[j] += k & 2 ? h : -h;
+				value[k] = total(&c, fit.mean, there);
+			}
+			curve = (value[3] - value[2] - value[1] + value[0]) / (4 * h * h);
+			z[i * all + j] = z[j * all + i] = -curve;
+		}
+	for (int i = 0; i < all; i++)
+	{
+		double		there[10];
+		double		up;
+
+		memcpy(there, at, sizeof(at));
+		there[i] += 1e-4;
+		up = total(&c, fit.mean, there);
+		there[i] -= 2e-4;
+		worst_slope = fmax(worst_slope, fabs(up - total(&c, fit.mean, there)) / 2e-4 / sqrt(z[i * all + i]));
+		for (int j = 0; j < all; j++)
+		{
+			double		sum = 0;
+
+			for (int k = 0; k < all; k++)
+				sum += fit.covariance[i * all + k] * z[k * all + j];
+			worst = fmax(worst, fabs(sum - (i == j)) * sqrt(z[i * all + i] / z[j * all + j]));
+		}
+	}
+	ok(worst_slope < 1e-4, "... slopes there by finite differences, in standard errors: %.1e", worst_slope);
+	ok(worst < 2e-2, "... covariance times curvatures by finite differences is the identity, off by %.1e", worst);
+	cvm_covariate_release(&cvm_plain_env, &fit);
+	free_customers(&c);
+}
+
+/* Two groups that share r (and s of pareto/nbd), each with the other parameters of its own. */
+typedef struct pair
+{
+	const cvm_family *family;
+	cvm_table  *table[2];
+	int			variable[2][4]; /* of group and parameter */
+	int			n;
+} pair;
+
+static int
+pair_objective(void *context, const double *at, double *value, double *gradient, double *hessian)
+{
+	pair	   *p = context;
+
+	*value = 0;
+	memset(gradient, 0, p->n * sizeof(double));
+	memset(hessian, 0, p->n * p->n * sizeof(double));
+	for (int g = 0; g < 2; g++)
+	{
+		double		theta[4],
+					v,
+					grad[4],
+					hess[16];
+
+		for (int i = 0; i < 4; i++)
+			theta[i] = exp(at[p->variable[g][i]]);
+		p->family->table_loglik(p->table[g], theta, &v, grad, hess);
+		*value += v;
+		for (int i = 0; i < 4; i++)
+		{
+			gradient[p->variable[g][i]] += grad[i];
+			for (int j = 0; j < 4; j++)
+				hessian[p->variable[g][i] * p->n + p->variable[g][j]] += hess[i * 4 + j];
+		}
+	}
+	return 0;
+}
+
+/* A binary covariate on both processes is two groups that share what no covariate scales. */
+static void
+test_two_groups(int which)
+{
+	static const double coefficient[] = {0.6, 0.4, -0.2};
+	customers	c = new_customers(which, 1, 3000);
+	cvm_covariate_data data = data_of(&c);
+	cvm_covariate_fit fit;
+	pair		p = {.family = c.family};
+	cvm_maximum found;
+	double		start[8];
+	double		worst = 0;
+	cvm_status	status;
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, 5 + which);
+	for (size_t i = 0; i < c.n; i++)
+		c.z[i] = i % 3 == 0;
+	simulate(&c, truth[which], coefficient, &rng);
+	for (int g = 0; g < 2; g++)
+	{
+		p.table[g] = cvm_table_new(CVM_PURCHASES, &cvm_plain_env);
+		for (size_t i = 0; i < c.n; i++)
+			if (c.z[i] == g)
+				cvm_table_add(p.table[g], &c.row[i]);
+		cvm_table_finish(p.table[g]);
+		for (int i = 0; i < 4; i++)
+		{
+			bool		scaled = c.family->purchase_sign[i] != 0 || c.family->dropout_sign[i] != 0;
+
+			p.variable[g][i] = g == 0 || scaled ? p.n : p.variable[0][i];
+			start[p.n] = log(truth[which][i]);
+			p.n += p.variable[g][i] == p.n;
+		}
+	}
+	cvm_maximise(pair_objective, &p, p.n, start, 30, 200, &found);
+	status = cvm_fit_covariates(&data, &cvm_plain_env, &fit);
+	ok(status == CVM_OK && found.converged && fabs(fit.model.loglik - found.value) < 1e-7, "%s, two groups: log-likelihood %.6f, off by %.1e", c.family->name, found.value,
+	   fit.model.loglik - found.value);
+	for (int e = 0; e < fit.effects; e++)
+	{
+		int			i = fit.effect[e].param;
+		double		difference = fit.effect[e].sign * (found.at[p.variable[1][i]] - found.at[p.variable[0][i]]);
+
+		worst = fmax(worst, fabs(fit.coefficient[e] - difference));
+	}
+	ok(worst < 1e-6, "... coefficients are the logarithms of the groups' ratios, off by %.1e", worst);
+	worst = 0;
+	for (int g = 0; g < 2; g++)
+	{
+		cvm_covariate_model model = {
+			c.family, fit.model.theta, fit.mean, fit.effects, fit.effect, fit.coefficient, fit.covariance
+		};
+		double		z = g;
+		double		theta[4],
+					covariance[16];
+		double		h[64],
+					l[64];
+
+		cvm_covariate_theta(&model, &z, theta, covariance);
+		for (int i = 0; i < p.n * p.n; i++)
+			h[i] = -found.hessian[i];
+		(void) cvm_cholesky(p.n, h, 0, l);
+		for (int i = 0; i < 4; i++)
+		{
+			double		column[8] = {0};
+			int			v = p.variable[g][i];
+
+			column[v] = 1;
+			cvm_cholesky_solve(p.n, l, column);
+			worst = fmax(worst, fabs(theta[i] / exp(found.at[v]) - 1));
+			worst = fmax(worst, fabs(sqrt(covariance[i * 4 + i]) / (theta[i] * sqrt(column[v])) - 1));
+		}
+	}
+	ok(worst < 1e-5, "... parameters of both and their standard errors, off by %.1e", worst);
+	cvm_covariate_release(&cvm_plain_env, &fit);
+	cvm_table_free(p.table[0]);
+	cvm_table_free(p.table[1]);
+	free_customers(&c);
+}
+
+/* Numbers and three categories, the first the reference: coefficients come back, in time. */
+static void
+test_recovery(int which)
+{
+	static const double coefficient[] = {
+		0.4, -0.3, 0.02, 0.5, -0.6, 0.3, 0.2, -0.01, -0.4, 0.2, -0.2, 0.1, 0.01, 0.2, -0.1
+	};
+	customers	c = new_customers(which, 5, 20000);
+	cvm_covariate_data data = data_of(&c);
+	cvm_covariate_fit fit;
+	double		worst = 0,
+				p,
+				ratio,
+				begin;
+	cvm_rng		rng;
+	cvm_status	status;
+
+	cvm_rng_seed(&rng, 99 + which);
+	for (size_t i = 0; i < c.n; i++)
+	{
+		double		u = cvm_rng_uniform(&rng);
+		double	   *z = c.z + 5 * i;
+
+		z[0] = cvm_rng_normal(&rng);
+		z[1] = cvm_rng_uniform(&rng);
+		z[2] = 40 + 15 * cvm_rng_normal(&rng);
+		z[3] = u < 0.3;
+		z[4] = u > 0.8;
+	}
+	/* the baseline of z = 0 is far from that of the mean age of 40: brought back here */
+	{
+		double		theta[4];
+		double		forty[5] = {0, 0, -40, 0, 0};
+
+		theta_of(c.family, truth[which], forty, 5, coefficient, theta);
+		simulate(&c, theta, coefficient, &rng);
+	}
+	begin = seconds();
+	status = cvm_fit_covariates(&data, &cvm_plain_env, &fit);
+	begin = seconds() - begin;
+	if (ok(status == CVM_OK && fit.model.rung == CVM_RUNG_FULL && fit.effects == coefficients_of(c.family, 5),
+		   "%s: 20,000 customers, five covariates", c.family->name))
+		for (int e = 0; e < fit.effects; e++)
+		{
+			double		error = sqrt(fit.covariance[(4 + e) * (4 + fit.effects) + 4 + e]);
+
+			worst = fmax(worst, fabs(fit.coefficient[e] - coefficient[e]) / error);
+		}
+	ok(worst > 0 && worst < 3.5, "... all coefficients within 3.5 standard errors of the truth: %.2f", worst);
+	ratio = cvm_covariate_ratio(&fit.plain, &fit.model, fit.effects, &p);
+	ok(ratio > 500 && p < 1e-50, "... against the plain model: %.0f, p = %.1e", ratio, p);
+	ok(begin < 5, "... in less than 5 s: %.2f s, %d evaluations", begin, fit.model.iterations);
+	cvm_covariate_release(&cvm_plain_env, &fit);
+	free_customers(&c);
+}
+
+/*
+ * Covariates that have no effect: 5 % of likelihood ratios have p < 5 %.  Of 1,000 draws 3.5 to 6.5 %
+ * may; of the sample of 150 anything that chance makes of 5 % but once in 10,000 times.
+ */
+static void
+test_size(int which, int covariates)
+{
+	bool		soak = getenv("CVM_SOAK") != NULL && strcmp(getenv("CVM_SOAK"), "1") == 0;
+	int			draws = soak ? 1000 : 150;
+	int			rejected = 0,
+				usable = 0;
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, 4242 + which);
+	for (int k = 0; k < draws; k++)
+	{
+		static const double none[3 * MOST] = {0};
+		customers	c = new_customers(which, covariates, 2000);
+		cvm_covariate_data data = data_of(&c);
+		cvm_covariate_fit fit;
+		double		p;
+
+		for (size_t i = 0; i < c.n; i++)
+		{
+			c.z[i * covariates] = cvm_rng_uniform(&rng) < 0.4;
+			if (covariates > 1)
+				c.z[i * covariates + 1] = cvm_rng_normal(&rng);
+		}
+		simulate(&c, truth[which], none, &rng);
+		if (cvm_fit_covariates(&data, &cvm_plain_env, &fit) == CVM_OK)
+		{
+			(void) cvm_covariate_ratio(&fit.plain, &fit.model, fit.effects, &p);
+			usable += !isnan(p);
+			rejected += p < 0.05;
+		}
+		cvm_covariate_release(&cvm_plain_env, &fit);
+		free_customers(&c);
+	}
+	ok(usable >= 0.98 * draws, "%s, no effect: %d of %d draws have two maxima", names[which], usable, draws);
+	if (soak)
+		ok(rejected >= 0.035 * usable && rejected <= 0.065 * usable, "... of these %.1f %% have p < 5 %%", 100.0 * rejected / usable);
+	else
+		ok(rejected >= 1 && rejected <= 19, "... of these %d have p < 5 %%", rejected);
+}
+
+static const char *
+trouble_of(const cvm_covariate_fit *fit)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "%d %d:", fit->trouble, fit->culprit);
+	for (int k = 0; k < MOST; k++)
+		if (fit->involved[k])
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), " %d", k);
+	return text;
+}
+
+/* How covariates may not be told apart. */
+static void
+test_trouble(void)
+{
+	static const struct
+	{
+		const char *what;
+		int			kind;
+		const char *expected;
+	}			cases[] = {
+		{"constant", 0, "1 1:"}, {"twice", 1, "2 2: 0"}, {"sum of two", 2, "2 2: 0 1"}, {"all levels", 3, "2 2: 0 1"},
+		{"a large number plus rounding", 4, "1 1:"}, {"each on its own process", 5, "0 0:"}, {"the same process", 6, "2 3: 0"}
+	};
+
+	for (size_t k = 0; k < COUNT(cases); k++)
+	{
+		customers	c = new_customers(0, 4, 500);
+		static const double none[3 * MOST] = {0};
+		cvm_covariate_data data = data_of(&c);
+		cvm_covariate_fit fit;
+		cvm_status	status;
+		cvm_rng		rng;
+
+		cvm_rng_seed(&rng, 3);
+		for (size_t i = 0; i < c.n; i++)
+		{
+			double	   *z = c.z + 4 * i;
+
+			z[0] = cvm_rng_normal(&rng);
+			z[1] = cases[k].kind == 0 ? 7 : cases[k].kind == 4 ? 1e12 + 1e-4 * (i % 2) : 100 + cvm_rng_normal(&rng);
+			z[2] = cases[k].kind == 1 ? 5 - 3 * z[0] : cases[k].kind == 2 ? 1e6 + z[0] - 2 * z[1] : cvm_rng_normal(&rng);
+			z[3] = cases[k].kind >= 5 ? 2 * z[0] : cvm_rng_normal(&rng);
+			if (cases[k].kind == 3)
+			{
+				z[0] = i % 3 == 0;
+				z[1] = i % 3 == 1;
+				z[2] = i % 3 == 2;
+			}
+		}
+		c.process[3] = cases[k].kind == 5 ? CVM_ON_DROPOUT : CVM_ON_BOTH;
+		c.process[0] = cases[k].kind >= 5 ? CVM_ON_PURCHASE : CVM_ON_BOTH;
+		simulate(&c, truth[0], none, &rng);
+		status = cvm_fit_covariates(&data, &cvm_plain_env, &fit);
+		ok(status == CVM_OK && strcmp(trouble_of(&fit), cases[k].expected) == 0, "%s: \"%s\"", cases[k].what, trouble_of(&fit));
+		cvm_covariate_release(&cvm_plain_env, &fit);
+		free_customers(&c);
+	}
+}
+
+/* A group that never comes back has a coefficient of minus infinity: the result says that it was penalised. */
+static void
+test_separation(int which)
+{
+	static const double none[3 * MOST] = {0};
+	customers	c = new_customers(which, 2, 3000);
+	cvm_covariate_data data = data_of(&c);
+	cvm_covariate_fit fit;
+	cvm_status	status;
+	double		p;
+	bool		sane;
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, 8);
+	for (size_t i = 0; i < c.n; i++)
+	{
+		c.z[2 * i] = i % 10 == 0;
+		c.z[2 * i + 1] = cvm_rng_normal(&rng);
+	}
+	simulate(&c, truth[which], none, &rng);
+	for (size_t i = 0; i < c.n; i += 10)
+		c.row[i].x = c.row[i].t_x = 0;
+	status = cvm_fit_covariates(&data, &cvm_plain_env, &fit);
+	sane = status == CVM_OK && fit.model.rung == CVM_RUNG_PENALISED && fit.coefficient[0] < -1 && fit.model.has_covariance;
+	for (int e = 0; e < fit.effects && sane; e++)
+		sane = isfinite(fit.coefficient[e]) && fit.covariance[(4 + e) * (5 + fit.effects)] > 0;
+	ok(sane && cvm_covariate_ratio(&fit.plain, &fit.model, fit.effects, &p) > 0 && isnan(p),
+	   "%s, a group that never comes back: penalised, purchase coefficient %.2f, no p", c.family->name, fit.coefficient[0]);
+	cvm_covariate_release(&cvm_plain_env, &fit);
+	free_customers(&c);
+}
+
+/* The order of rows, splitting them by weight, and another unit and origin of a covariate change nothing, or what they should. */
+static void
+test_invariance(int which)
+{
+	static const double coefficient[] = {0.5, -0.3, 0.3, 0.2, -0.2, 0.1};
+	customers	c = new_customers(which, 2, 2400);
+	customers	d = new_customers(which, 2, 2400);
+	cvm_covariate_data data = data_of(&c);
+	cvm_covariate_data other = data_of(&d);
+	cvm_covariate_fit fit,
+				again;
+	double		worst = 0;
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, 21);
+	for (size_t i = 0; i < c.n; i++)
+	{
+		c.z[2 * i] = cvm_rng_normal(&rng);
+		c.z[2 * i + 1] = (double) (i % 2);
+	}
+	simulate(&c, truth[which], coefficient, &rng);
+	for (size_t i = 0; i < c.n; i++)
+	{
+		size_t		to = i * 7 % c.n;	/* 7 and 2,400 have no common divisor */
+
+		d.row[to] = c.row[i];
+		memcpy(d.z + 2 * to, c.z + 2 * i, 2 * sizeof(double));
+	}
+	cvm_fit_covariates(&data, &cvm_plain_env, &fit);
+	cvm_fit_covariates(&other, &cvm_plain_env, &again);
+	ok(memcmp(fit.coefficient, again.coefficient, sizeof(fit.coefficient)) == 0
+	   && memcmp(fit.model.theta, again.model.theta, sizeof(fit.model.theta)) == 0 && fit.model.loglik == again.model.loglik,
+	   "%s: another order of rows, the same bits", c.family->name);
+	cvm_covariate_release(&cvm_plain_env, &again);
+	for (size_t i = 0; i < d.n; i++)
+		d.z[2 * i] = 1000 + 0.01 * d.z[2 * i];
+	cvm_fit_covariates(&other, &cvm_plain_env, &again);
+	for (int e = 0; e < fit.effects; e++)
+		worst = fmax(worst, fabs(again.coefficient[e] * (e % 2 ? 1 : 0.01) - fit.coefficient[e]));
+	ok(worst < 1e-6 && fabs(again.model.loglik - fit.model.loglik) < 1e-7, "... another unit and origin of a covariate scale its coefficient, off by %.1e", worst);
+	cvm_covariate_release(&cvm_plain_env, &fit);
+	cvm_covariate_release(&cvm_plain_env, &again);
+	free_customers(&c);
+	free_customers(&d);
+}
+
+/* An environment that runs out of memory, or is cancelled, at a given call. */
+static long calls,
+			last_call,
+			pieces;
+
+static void *
+short_alloc(void *context __attribute__((unused)), size_t size)
+{
+	void	   *piece = calls++ >= last_call ? NULL : malloc(size);
+
+	pieces += piece != NULL;
+	return piece;
+}
+
+static void
+counting_release(void *context __attribute__((unused)), void *pointer)
+{
+	pieces -= pointer != NULL;
+	free(pointer);
+}
+
+static bool
+cancelled_at_last(void *context __attribute__((unused)))
+{
+	return calls++ >= last_call;
+}
+
+static void *
+counting_alloc(void *context __attribute__((unused)), size_t size)
+{
+	pieces++;
+	return malloc(size);
+}
+
+static void
+test_environment(int which)
+{
+	static const cvm_env short_of_memory = {short_alloc, counting_release, NULL, NULL};
+	static const cvm_env impatient = {counting_alloc, counting_release, cancelled_at_last, NULL};
+	static const double none[3 * MOST] = {0};
+	customers	c = new_customers(which, 2, 900);
+	cvm_covariate_data data = data_of(&c);
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, 12);
+	for (size_t i = 0; i < c.n; i++)
+	{
+		c.z[2 * i] = i < 600 ? 0 : cvm_rng_normal(&rng);
+		c.z[2 * i + 1] = i < 600 ? 1 : (double) (i % 2);
+	}
+	simulate(&c, truth[which], none, &rng);
+	for (int k = 0; k < 2; k++)
+	{
+		const cvm_env *env = k == 0 ? &short_of_memory : &impatient;
+		cvm_status	expected = k == 0 ? CVM_NO_MEMORY : CVM_CANCELLED;
+		bool		good = true;
+		int			ends = 0;
+		cvm_status	status = expected;
+
+		for (last_call = 0; status != CVM_OK && good; last_call += 1 + last_call / 20)
+		{
+			cvm_covariate_fit fit;
+
+			calls = pieces = 0;
+			status = cvm_fit_covariates(&data, env, &fit);
+			cvm_covariate_release(env, &fit);
+			good = pieces == 0 && (status == CVM_OK || status == expected);
+			ends += status == expected;
+		}
+		ok(good && ends > 10, "%s, %s at %d places: said so, nothing left behind", c.family->name, k == 0 ? "no memory" : "cancelled", ends);
+	}
+	free_customers(&c);
+}
+
+int
+main(void)
+{
+	for (int which = 0; which < (int) COUNT(names); which++)
+	{
+		test_derivatives(which, false);
+		test_derivatives(which, true);
+		test_two_groups(which);
+		test_recovery(which);
+		test_separation(which);
+		test_invariance(which);
+		test_environment(which);
+	}
+	test_size(0, 2);
+	test_size(2, 2);
+	test_trouble();
+	return done_testing();
+}
