@@ -32,7 +32,26 @@ CREATE TABLE fitted AS
 SELECT family, cvm.fit_covariates(family, x, t_x, age, ARRAY[member, price], '{member,price}',
                                   CASE family WHEN 'pareto/nbd' THEN '{both,purchase}'::text[] ELSE '{purchase,purchase}' END) AS m
 FROM customer, unnest('{bg/nbd,pareto/nbd}'::text[]) family GROUP BY family;
-@TRUTH@
+SELECT family, name, near((cvm.parameters(m)->>name)::float8, truth, 1e-7) AS parameter, near((cvm.standard_errors(m)->>name)::float8, error, 1e-6) AS standard_error
+FROM (SELECT family, cvm.model_for(m, '{0,0}') AS m FROM fitted) s JOIN (VALUES
+    ('bg/nbd', 'r', 0.547100474153921, 0.0511691204553),
+    ('bg/nbd', 'alpha', 122.733175545246, 17.2476519162),
+    ('bg/nbd', 'a', 1.48262057638535, 4.7333794198),
+    ('bg/nbd', 'b', 32.5976918000109, 118.753026542),
+    ('pareto/nbd', 'r', 0.702802980886016, 0.0743417924959),
+    ('pareto/nbd', 'alpha', 126.789253844583, 17.2378517112),
+    ('pareto/nbd', 's', 0.514492217029135, 0.567629879386),
+    ('pareto/nbd', 'beta', 32.6452778905484, 48.6145778588)) t(family, name, truth, error) USING (family) ORDER BY family, name;
+SELECT family, covariate, process, parameter, near(coefficient, truth, 1e-9) AS coefficient, near(standard_error, error, 1e-8) AS standard_error, round(z::numeric, 6) AS z, round(p_value::numeric, 6) AS p
+FROM (SELECT family, c.* FROM fitted, LATERAL cvm.coefficients(m) c) s JOIN (VALUES
+    ('bg/nbd', 'alpha', 'member', 0.367984633377965, 0.0981862673862),
+    ('bg/nbd', 'alpha', 'price', 0.938922587575598, 0.0587326187386),
+    ('pareto/nbd', 'alpha', 'member', 0.152376809813158, 0.112618171457),
+    ('pareto/nbd', 'alpha', 'price', 0.892300969731559, 0.0559472831469),
+    ('pareto/nbd', 'beta', 'member', -5.67486146439939, 39.576697351)) t(family, parameter, covariate, truth, error) USING (family, parameter, covariate)
+ORDER BY family, parameter, covariate;
+SELECT family, near(cvm.log_likelihood((m).model), truth, 1e-12) AS log_likelihood, (m).model::text ~ ' rung=full ' AS interior
+FROM fitted JOIN (VALUES ('bg/nbd', -5468.75911887203959), ('pareto/nbd', -5465.01489881514382)) t(family, truth) USING (family) ORDER BY family;
 -- the model of a customer is one like any other: the likelihood is the sum over customers of that of their models
 SELECT family, near(sum(cvm.log_likelihood(cvm.model_for(m, ARRAY[member, price]), x, t_x, age)), max(cvm.log_likelihood((m).model)), 1e-12) AS summed
 FROM fitted, customer GROUP BY family ORDER BY family;
@@ -41,7 +60,7 @@ SELECT family, cvm.model_for(m, (m).means) = (m).model AS at_the_means, cvm.cust
 FROM fitted ORDER BY family;
 SELECT family, (m).covariates, (m).processes, array_length((m).coefficients, 1) AS coefficients, array_dims((m).covariance) AS covariance FROM fitted ORDER BY family;
 
--- an indicator on the purchases alone of a fit without it: the statistic, its degrees of freedom, its p
+-- the statistic, its degrees of freedom, its p; the plain model is that of cvm.fit
 SELECT family, round(statistic::numeric, 6) AS statistic, degrees_of_freedom, near(statistic, 2 * (cvm.log_likelihood((m).model) - cvm.log_likelihood((m).plain)), 1e-9) AS twice_the_gain, p_value < 1e-50 AS significant
 FROM fitted, LATERAL cvm.likelihood_ratio_test(m) ORDER BY family;
 SELECT near(cvm.log_likelihood((m).plain), cvm.log_likelihood(p), 1e-12) AS plain FROM fitted, (SELECT cvm.fit('bg/nbd', x, t_x, age) AS p FROM customer) s WHERE family = 'bg/nbd';
@@ -59,7 +78,7 @@ SELECT t.* FROM written, LATERAL cvm.likelihood_ratio_test(m) t;
 SELECT round((p->>'alpha')::numeric, 10) AS alpha, round((p->>'beta')::numeric, 10) AS beta, p->'r' AS r, p->'s' AS s, cvm.customers(cvm.model_for(m, '{1,1}'))
 FROM written, LATERAL cvm.parameters(cvm.model_for(m, '{1,1}')) p;
 
--- order of rows, text round trip, names; rows without statistics; parallel workers; a scan of a group
+-- order of rows, text round trip, names; rows without statistics; parallel workers
 SELECT (SELECT cvm.fit_covariates('bg/nbd', x, t_x, age, ARRAY[member, price], '{member,price}', '{purchase,purchase}') FROM (SELECT * FROM customer ORDER BY x DESC, price) s) = m AS order_of_rows,
        m::text::cvm.covariate_model = m AS round_trip FROM fitted WHERE family = 'bg/nbd';
 SELECT (cvm.fit_covariates('bg/nbd', x, t_x, age, ARRAY[price])).covariates, (cvm.fit_covariates('bg/nbd', x, t_x, age, ARRAY[price], NULL, '{purchase}')).processes,

@@ -510,18 +510,44 @@ test_separation(int which)
 	free_customers(&c);
 }
 
-/* The order of rows, splitting them by weight, and another unit and origin of a covariate change nothing, or what they should. */
+/* Coefficients of d, whose covariates are scale * z + origin in the first column, against those of a fit to z. */
+static double
+worst_after(customers *d, const double *z, double scale, double origin, const cvm_covariate_fit *fit)
+{
+	cvm_covariate_data data = data_of(d);
+	cvm_covariate_fit again;
+	double		worst = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		d->z[2 * i] = origin + scale * z[2 * i];
+	if (cvm_fit_covariates(&data, &cvm_plain_env, &again) != CVM_OK || again.model.rung != fit->model.rung)
+		return INFINITY;
+	for (int e = 0; e < fit->effects; e++)
+	{
+		double		unit = fit->effect[e].covariate == 0 ? scale : 1;
+		int			at = (4 + e) * (5 + fit->effects);
+
+		worst = fmax(worst, fabs(again.coefficient[e] * unit - fit->coefficient[e]));
+		worst = fmax(worst, fabs(sqrt(again.covariance[at]) * fabs(unit) / sqrt(fit->covariance[at]) - 1));
+	}
+	worst = fmax(worst, fabs(again.model.loglik - fit->model.loglik));
+	cvm_covariate_release(&cvm_plain_env, &again);
+	return worst;
+}
+
+/* The order of rows and equal ones as one with a weight change nothing; another unit and origin of a covariate what they should. */
 static void
 test_invariance(int which)
 {
 	static const double coefficient[] = {0.5, -0.3, 0.3, 0.2, -0.2, 0.1};
 	customers	c = new_customers(which, 2, 2400);
 	customers	d = new_customers(which, 2, 2400);
+	customers	twice = new_customers(which, 2, 4800);
 	cvm_covariate_data data = data_of(&c);
 	cvm_covariate_data other = data_of(&d);
+	cvm_covariate_data more = data_of(&twice);
 	cvm_covariate_fit fit,
 				again;
-	double		worst = 0;
 	cvm_rng		rng;
 
 	cvm_rng_seed(&rng, 21);
@@ -537,6 +563,9 @@ test_invariance(int which)
 
 		d.row[to] = c.row[i];
 		memcpy(d.z + 2 * to, c.z + 2 * i, 2 * sizeof(double));
+		twice.row[i] = twice.row[c.n + i] = c.row[i];
+		memcpy(twice.z + 2 * i, c.z + 2 * i, 2 * sizeof(double));
+		memcpy(twice.z + 2 * (c.n + i), c.z + 2 * i, 2 * sizeof(double));
 	}
 	cvm_fit_covariates(&data, &cvm_plain_env, &fit);
 	cvm_fit_covariates(&other, &cvm_plain_env, &again);
@@ -544,16 +573,62 @@ test_invariance(int which)
 	   && memcmp(fit.model.theta, again.model.theta, sizeof(fit.model.theta)) == 0 && fit.model.loglik == again.model.loglik,
 	   "%s: another order of rows, the same bits", c.family->name);
 	cvm_covariate_release(&cvm_plain_env, &again);
-	for (size_t i = 0; i < d.n; i++)
-		d.z[2 * i] = 1000 + 0.01 * d.z[2 * i];
-	cvm_fit_covariates(&other, &cvm_plain_env, &again);
-	for (int e = 0; e < fit.effects; e++)
-		worst = fmax(worst, fabs(again.coefficient[e] * (e % 2 ? 1 : 0.01) - fit.coefficient[e]));
-	ok(worst < 1e-6 && fabs(again.model.loglik - fit.model.loglik) < 1e-7, "... another unit and origin of a covariate scale its coefficient, off by %.1e", worst);
-	cvm_covariate_release(&cvm_plain_env, &fit);
+	cvm_fit_covariates(&more, &cvm_plain_env, &again);
+	ok(again.model.customers == 4800 && fabs(again.model.loglik - 2 * fit.model.loglik) < 1e-7
+	   && fabs(again.coefficient[1] - fit.coefficient[1]) < 1e-8 && fabs(again.covariance[0] / fit.covariance[0] - 0.5) < 1e-7,
+	   "... everybody twice: twice the log-likelihood, half the variance");
 	cvm_covariate_release(&cvm_plain_env, &again);
+	memcpy(d.row, c.row, c.n * sizeof(cvm_row));
+	memcpy(d.z, c.z, 2 * c.n * sizeof(double));
+	ok(worst_after(&d, c.z, 0.01, 1000, &fit) < 1e-6 && worst_after(&d, c.z, -3, 0, &fit) < 1e-6
+	   && worst_after(&d, c.z, 1e90, 0, &fit) < 1e-6 && worst_after(&d, c.z, 1e-90, 0, &fit) < 1e-6,
+	   "... another unit and origin of a covariate scale its coefficient and standard error");
+	cvm_covariate_release(&cvm_plain_env, &fit);
 	free_customers(&c);
 	free_customers(&d);
+	free_customers(&twice);
+}
+
+/* Hardly more customers than coefficients, or fewer: a result that is one, or an answer why not. */
+static void
+test_few(int which)
+{
+	static const double none[3 * MOST] = {0};
+	bool		good = true;
+	int			fits = 0;
+	size_t		bad = 0;
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, 77);
+	for (size_t n = 1; n <= 40 && good; n++)
+	{
+		customers	c = new_customers(which, 5, n);
+		cvm_covariate_data data = data_of(&c);
+		cvm_covariate_fit fit;
+		cvm_status	status;
+
+		for (size_t i = 0; i < 5 * n; i++)
+			c.z[i] = cvm_rng_normal(&rng);
+		simulate(&c, truth[which], none, &rng);
+		status = cvm_fit_covariates(&data, &cvm_plain_env, &fit);
+		if (n <= 5)
+			good = status != CVM_OK || fit.trouble != CVM_COVARIATES_FINE;
+		else if (status == CVM_OK && fit.trouble == CVM_COVARIATES_FINE)
+		{
+			int			all = 4 + fit.effects;
+
+			fits++;
+			good = cvm_in_domain(c.family, fit.model.theta) && fit.model.has_covariance
+				&& (fit.model.rung == CVM_RUNG_PENALISED || fit.model.rung == CVM_RUNG_FULL);
+			for (int e = 0; e < all && good; e++)
+				good = fit.covariance[e * (all + 1)] > 0 && isfinite(fit.covariance[e * (all + 1)])
+					&& (e >= fit.effects || isfinite(fit.coefficient[e]));
+		}
+		bad = good ? bad : n;
+		cvm_covariate_release(&cvm_plain_env, &fit);
+		free_customers(&c);
+	}
+	ok(good && fits >= 20, "%s, five covariates of 1 to 40 customers: %d fits, the others say why not (bad: %zu)", names[which], fits, bad);
 }
 
 /* An environment that runs out of memory, or is cancelled, at a given call. */
@@ -641,6 +716,7 @@ main(void)
 		test_recovery(which);
 		test_separation(which);
 		test_invariance(which);
+		test_few(which);
 		test_environment(which);
 	}
 	test_size(0, 2);
