@@ -52,7 +52,7 @@ cvm_server_env(MemoryContext context)
 /* ---------- errors ---------- */
 
 static void
-refuse_no_data(const cvm_family *family, const cvm_table *table)
+refuse_no_data(const cvm_family *family, double customers)
 {
 	if (family->kind == CVM_SPEND)
 		ereport(ERROR,
@@ -63,18 +63,17 @@ refuse_no_data(const cvm_family *family, const cvm_table *table)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),
 				 errmsg("there is nothing to fit %s on", family->name),
-				 errdetail("None of %g contracts has ended.", cvm_table_customers(table)),
+				 errdetail("None of %g contracts has ended.", customers),
 				 errhint("The model needs contracts with churned = true, whose lifetime is the renewal at which they ended.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA),
 			 errmsg("there is nothing to fit %s on", family->name),
-			 errdetail("None of %g customers has a repeat purchase.", cvm_table_customers(table)),
+			 errdetail("None of %g customers has a repeat purchase.", customers),
 			 errhint("The model needs customers who bought in at least two periods.")));
 }
 
-/* What went wrong, as an ERROR. */
-static void
-refuse_status(cvm_status status, const cvm_family *family, const cvm_table *table)
+void
+cvm_refuse_status(cvm_status status, const cvm_family *family, double customers)
 {
 	switch (status)
 	{
@@ -85,7 +84,7 @@ refuse_status(cvm_status status, const cvm_family *family, const cvm_table *tabl
 			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("the fit of %s was cancelled", family->name)));
 			break;
 		case CVM_NO_DATA:
-			refuse_no_data(family, table);
+			refuse_no_data(family, customers);
 			break;
 		case CVM_NO_MEMORY:
 			ereport(ERROR,
@@ -105,7 +104,7 @@ cvm_fit_or_error(const cvm_family *family, const cvm_table *table, const cvm_env
 	cvm_status	status = cvm_fit(family, table, env, result);
 
 	if (status != CVM_OK)
-		refuse_status(status, family, table);
+		cvm_refuse_status(status, family, cvm_table_customers(table));
 }
 
 /* ---------- state of the aggregates ---------- */
@@ -500,7 +499,7 @@ cvm_fit_final(PG_FUNCTION_ARGS)
 	if (status == CVM_OK)
 		status = cvm_table_finish(table);
 	if (status != CVM_OK)
-		refuse_status(status, state->family, table);
+		cvm_refuse_status(status, state->family, state->n);
 	cvm_fit_or_error(state->family, table, &env, &result);
 	cvm_table_free(table);
 	PG_RETURN_POINTER(cvm_model_from_fit(&result, state->unit_seconds));

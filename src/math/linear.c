@@ -162,6 +162,48 @@ cvm_symmetric_eigen(int n, double *a, double *values, double *vectors)
 		values[i] = a[i * n + i];
 }
 
+/* Golub & Van Loan 2013, section 4.2 */
+int
+cvm_cholesky(int n, const double *a, double least, double *l)
+{
+	for (int i = 0; i < n; i++)
+	{
+		double		left = a[i * n + i];
+		double		enough = least * left;
+
+		for (int j = 0; j < i; j++)
+		{
+			double		sum = a[i * n + j];
+
+			for (int k = 0; k < j; k++)
+				sum -= l[i * n + k] * l[j * n + k];
+			l[i * n + j] = sum / l[j * n + j];
+			left -= l[i * n + j] * l[i * n + j];
+		}
+		if (!(left > enough && left > 0 && isfinite(left)))
+			return i;
+		l[i * n + i] = sqrt(left);
+	}
+	return n;
+}
+
+void
+cvm_cholesky_solve(int n, const double *l, double *b)
+{
+	for (int i = 0; i < n; i++)
+	{
+		for (int k = 0; k < i; k++)
+			b[i] -= l[i * n + k] * b[k];
+		b[i] /= l[i * n + i];
+	}
+	for (int i = n - 1; i >= 0; i--)
+	{
+		for (int k = i + 1; k < n; k++)
+			b[i] -= l[k * n + i] * b[k];
+		b[i] /= l[i * n + i];
+	}
+}
+
 /*
  * (q^n - 1) / (q - 1).  The textbook's form loses digits near q = 1, where
  * numerator and denominator both vanish; through expm1 and log1p it does not,

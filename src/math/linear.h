@@ -30,6 +30,17 @@ extern void cvm_symmetric_eigen(int n, double *a, double *values, double *vector
  */
 extern void cvm_sweep(int n, double *a, int k);
 
+/*
+ * The lower triangle of l becomes that of L in a = L L' (a and l row-major, n x n, and may
+ * be the same; only lower triangles are read and written).  Returns n, or the row at which a is
+ * seen not to be positive definite: its pivot, which is left out, keeps no more than `least` of
+ * the diagonal element.
+ */
+extern int	cvm_cholesky(int n, const double *a, double least, double *l);
+
+/* Solves L L' x = b; the solution replaces b. */
+extern void cvm_cholesky_solve(int n, const double *l, double *b);
+
 /* 1 + q + ... + q^(terms - 1), q >= 0, terms >= 0, without cancellation near q = 1 */
 extern double cvm_geometric_sum(double ratio, double terms);
 

@@ -59,6 +59,35 @@ typedef struct cvm_cells
 	double	   *total;			/* per row: x * mean_spend */
 } cvm_cells;
 
+/* What a table is: the rows that were added, and what finishing made of them. */
+struct cvm_table
+{
+	cvm_kind	kind;
+	cvm_env		env;			/* a copy: the caller's need not outlive the call */
+	struct chunk *first;
+	struct chunk *last;
+	size_t		added;
+	cvm_cells	cells;
+};
+
+/* A finished table of one row of purchases, without memory of its own: nothing to free. */
+typedef struct cvm_single
+{
+	struct cvm_table table;
+	cvm_group	group;
+	cvm_row    *row;
+	uint32_t	id;
+	double		weight;
+	double		age;
+	double		age_purchases;
+	double		span;
+	cvm_shifted age_shifted;
+	cvm_shifted span_shifted;
+} cvm_single;
+
+/* single.c; the row has to stay where it is */
+extern const cvm_table *cvm_table_of_one(cvm_single *single, cvm_row *row, const cvm_env *env);
+
 extern const cvm_cells *cvm_table_cells(const cvm_table *table);
 
 /* Where kernels take the memory of one evaluation from. */

@@ -107,6 +107,8 @@ typedef struct cvm_family
 	bool		alive_ignores_span;
 	bool		whole_times;	/* time is counted in opportunities: t_x and age are whole numbers */
 	bool		needs_log_intervals;	/* log_intervals enters the likelihood */
+	signed char purchase_sign[CVM_MAX_PARAMS];	/* +-1: covariates of purchases scale the parameter by exp(+-effect); 0: they do not */
+	signed char dropout_sign[CVM_MAX_PARAMS];	/* ... and those of leaving (covariate.h); all 0: takes no covariates */
 	const char *citation;		/* authors, year, journal */
 
 	/* NULL if the row is in the family's domain, else what is wrong with it */

@@ -33,16 +33,6 @@ typedef struct chunk
 	cvm_row		row[CHUNK_ROWS];
 } chunk;
 
-struct cvm_table
-{
-	cvm_kind	kind;
-	cvm_env		env;			/* a copy: the caller's need not outlive the call */
-	chunk	   *first;
-	chunk	   *last;
-	size_t		added;
-	cvm_cells	cells;
-};
-
 /* The work of finishing a table. */
 typedef struct sorting
 {

@@ -43,4 +43,7 @@ extern cvm_env cvm_server_env(MemoryContext context);
 extern void cvm_fit_or_error(const cvm_family *family, const cvm_table *table,
 							 const cvm_env *env, cvm_fit_result *result);
 
+/* What went wrong with a fit on so many customers, as an ERROR; nothing if it is CVM_OK. */
+extern void cvm_refuse_status(cvm_status status, const cvm_family *family, double customers);
+
 #endif

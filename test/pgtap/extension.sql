@@ -31,7 +31,7 @@ SELECT is_empty($$SELECT signature FROM function JOIN pg_language l ON l.oid = p
     'no function in SQL or PL/pgSQL looks names up in the caller''s search_path');
 CREATE TEMP VIEW type_function AS
 SELECT * FROM function
-WHERE ARRAY['cvm.purchase_history', 'cvm.model', 'cvm.rfm', 'cvm.survival_curve']::regtype[]::oid[] && (proargtypes::oid[] || prorettype)
+WHERE ARRAY['cvm.purchase_history', 'cvm.model', 'cvm.covariate_model', 'cvm.rfm', 'cvm.survival_curve']::regtype[]::oid[] && (proargtypes::oid[] || prorettype)
    OR proname ~ '^(purchase_history|model|rfm|survival_curve|fit)_';
 SELECT cmp_ok(count(*), '>', 100::bigint, 'the types have functions') FROM type_function;
 SELECT is_empty($$SELECT signature FROM type_function WHERE provolatile <> 'i'$$, 'functions of the types are immutable');
