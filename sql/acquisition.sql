@@ -55,7 +55,7 @@ COMMENT ON FUNCTION cvm.acquisition_source(regclass, jsonb, regclass, jsonb, tex
 
 CREATE FUNCTION cvm.acquisition_of(purchases regclass, purchase_columns jsonb, spend regclass, spend_columns jsonb, from_on date, to_on date,
     period interval DEFAULT '1 month', lag_periods integer DEFAULT 0, time_zone text DEFAULT 'UTC') RETURNS SETOF cvm.acquisition_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     IF lag_periods IS NULL OR lag_periods NOT BETWEEN 0 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('lag_periods can not be %s', coalesce(lag_periods::text, 'null')),
@@ -122,7 +122,7 @@ COMMENT ON COLUMN cvm.payback_row.reason IS 'why a value is NULL: no customers, 
 
 CREATE FUNCTION cvm.payback_of(purchases regclass, purchase_columns jsonb, spend regclass, spend_columns jsonb, from_on date, to_on date,
     period interval DEFAULT '1 month', margin numeric DEFAULT 1, time_zone text DEFAULT 'UTC', lifetimes regclass DEFAULT NULL, cost_to_serve numeric DEFAULT 0) RETURNS SETOF cvm.payback_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY EXECUTE format('
         WITH %s, period AS (SELECT w.* FROM cvm.window_periods($1, $2, $3) w),

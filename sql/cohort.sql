@@ -17,7 +17,7 @@ COMMENT ON COLUMN cvm.cohort_row.reason IS 'why a value is NULL: not observed, n
 
 CREATE FUNCTION cvm.cohorts_of(purchases regclass, columns jsonb, from_on date, to_on date,
     period interval DEFAULT '1 month', time_zone text DEFAULT 'UTC', margin numeric DEFAULT 1, cost_to_serve numeric DEFAULT 0) RETURNS SETOF cvm.cohort_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY EXECUTE format('
         WITH period AS MATERIALIZED (SELECT w.* FROM cvm.window_periods($1, $2, $3) w),
@@ -74,7 +74,7 @@ COMMENT ON COLUMN cvm.churn_rate_row.reason IS 'why a rate is NULL: no model, no
 CREATE FUNCTION cvm.churn_rates_of(purchases regclass, columns jsonb, from_on date, to_on date, limit_days integer DEFAULT 90,
     quantile float8 DEFAULT 0.95, model text DEFAULT NULL, threshold float8 DEFAULT 0.5, time_zone text DEFAULT 'UTC',
     purchase_period interval DEFAULT '1 day') RETURNS SETOF cvm.churn_rate_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM cvm.check_window(from_on, to_on);
     PERFORM cvm.argument('limit_days', limit_days, 0), cvm.argument('quantile', quantile, 0, 1), cvm.argument('threshold', threshold, 0, 1);
@@ -124,7 +124,7 @@ COMMENT ON COLUMN cvm.won_back_row.purchase_days IS 'days with a purchase from t
 COMMENT ON COLUMN cvm.won_back_row.revenue IS 'amounts in that time, refunds deducted';
 
 CREATE FUNCTION cvm.won_back_of(purchases regclass, columns jsonb, from_on date, to_on date, limit_days integer DEFAULT 90, time_zone text DEFAULT 'UTC') RETURNS SETOF cvm.won_back_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM cvm.check_window(from_on, to_on);
     PERFORM cvm.argument('limit_days', limit_days, 0);

@@ -20,7 +20,7 @@ COMMENT ON COLUMN cvm.cross_sell_row.reason IS 'why a value is NULL: no existing
 
 CREATE FUNCTION cvm.cross_sell_of(purchases regclass, columns jsonb, from_on date, to_on date,
     tiers numeric[] DEFAULT NULL, time_zone text DEFAULT 'UTC', segments regclass DEFAULT NULL) RETURNS SETOF cvm.cross_sell_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM cvm.check_window(from_on, to_on);
     PERFORM cvm.numbers('a price tier', tiers::float8[]);
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION cvm.rule_source(regclass, jsonb, date, date, text, integer) 
 
 CREATE FUNCTION cvm.category_rules_of(purchases regclass, columns jsonb, from_on date, to_on date, least_customers integer DEFAULT 2, time_zone text DEFAULT 'UTC')
 RETURNS SETOF cvm.category_rule_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY EXECUTE format('WITH %s SELECT r.* FROM rule r ORDER BY r.confidence DESC, r.lift DESC, r.antecedent COLLATE "C", r.consequent COLLATE "C"',
         cvm.rule_source(purchases, columns, from_on, to_on, time_zone, least_customers)) USING from_on, to_on, least_customers;
@@ -116,7 +116,7 @@ COMMENT ON FUNCTION cvm.category_rules_of(regclass, jsonb, date, date, integer, 
 
 CREATE FUNCTION cvm.next_categories_of(purchases regclass, columns jsonb, from_on date, to_on date, most integer DEFAULT 3, least_customers integer DEFAULT 2, time_zone text DEFAULT 'UTC')
 RETURNS SETOF cvm.next_category_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM cvm.argument('most', most, 1);
     RETURN QUERY EXECUTE format('

@@ -23,7 +23,7 @@ COMMENT ON COLUMN cvm.purchase_value_row.reason IS 'why a value is NULL: no orde
 
 CREATE FUNCTION cvm.purchase_value_of(purchases regclass, columns jsonb, from_on date, to_on date,
     time_zone text DEFAULT 'UTC', margin numeric DEFAULT 1, segments regclass DEFAULT NULL, cost_to_serve numeric DEFAULT 0) RETURNS SETOF cvm.purchase_value_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM cvm.check_window(from_on, to_on);
     RETURN QUERY EXECUTE format('

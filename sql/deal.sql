@@ -27,7 +27,7 @@ COMMENT ON COLUMN cvm.deal_row.reason IS 'why a value is NULL: no closed deals, 
 
 CREATE FUNCTION cvm.deals_of(deals regclass, columns jsonb, from_on date, to_on date,
     period interval DEFAULT '1 month', time_zone text DEFAULT 'UTC', segments regclass DEFAULT NULL) RETURNS SETOF cvm.deal_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY EXECUTE format('
         WITH period AS (SELECT w.* FROM cvm.window_periods($1, $2, $3) w),

@@ -29,7 +29,7 @@ COMMENT ON COLUMN cvm.loyalty_row.is_current IS 'whether the customer is in it o
 
 CREATE FUNCTION cvm.loyalty_of(purchases regclass, columns jsonb, tiers jsonb, from_on date, to_on date,
     qualifying interval DEFAULT '1 year', time_zone text DEFAULT 'UTC') RETURNS SETOF cvm.loyalty_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET intervalstyle = 'postgres' AS $$
 BEGIN
     PERFORM cvm.check_window(from_on, to_on), cvm.check_loyalty_tiers(tiers);
     IF from_on + qualifying < from_on + 1 OR (from_on + qualifying)::date <> from_on + qualifying THEN

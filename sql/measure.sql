@@ -3,7 +3,8 @@
 -- A measure that needs rows, not columns, takes a relation and a mapping, as a feed
 -- does, and a window of whole days from_on <= day < to_on in a time zone.  Functions
 -- whose name ends in _of work on any relation; those without take a portfolio and
--- look its feeds up at the call.  All run with the rights of the caller.
+-- look its feeds up at the call.  All run with the rights of the caller, and with jit
+-- off: compiling queries of this many expressions takes longer than most of them.
 
 CREATE FUNCTION cvm.check_window(from_on date, to_on date) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
@@ -21,7 +22,7 @@ COMMENT ON FUNCTION cvm.check_window(date, date) IS 'Raises unless from_on < to_
 -- Whole periods from the first day of the window; the last may end after the window and is then cut.
 CREATE FUNCTION cvm.window_periods(from_on date, to_on date, period interval)
 RETURNS TABLE (n integer, starts_on date, ends_on date, is_complete boolean)
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+LANGUAGE plpgsql IMMUTABLE ROWS 36 SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
 BEGIN
     PERFORM cvm.check_window(from_on, to_on);
     IF period IS NULL OR from_on + period < from_on + 1 OR (from_on + period)::date <> from_on + period THEN
