@@ -305,6 +305,8 @@ make_nodes(cvm_predictive *t, workshop *w, int i, int k)
 	cvm_rng		rng;
 
 	row.age = k == 0 ? 0 : exp(t->log_scale + k * t->age_step) - t->age_scale;
+	if (t->purchases->whole_times)
+		row.age = fmax(rint(row.age), row.x);	/* a purchase an opportunity at most */
 	row.t_x = row.x > 0 ? row.age : 0;
 	if (row.x > 0 && row.age <= 0)
 		row.age = row.t_x = 1e-6 * t->age_scale;
