@@ -61,8 +61,8 @@ CREATE FUNCTION moved(m cvm.model, name text, by float8) RETURNS cvm.model LANGU
     (cvm.family(m) || '(' || (SELECT string_agg(p.key || '=' || CASE WHEN p.key = name THEN p.value::float8 * (1 + by) ELSE p.value::float8 END, ',')
                               FROM jsonb_each_text(cvm.parameters(m)) p) || ')')::cvm.model;
 CREATE FUNCTION value_of(purchases cvm.model, spend cvm.model) RETURNS float8 LANGUAGE sql RETURN
-    (SELECT sum(0.4 * cvm.discounted_purchases(purchases, c.history, v.as_of, ln(1.1) * 7 / 365.25)
-                * cvm.expected_spend(spend, c.history)) FROM cvm_shop.customer c, cvm.valuation('shop') v);
+    (SELECT sum(0.4 * cvm.discounted_purchases($1, c.history, v.as_of, ln(1.1) * 7 / 365.25)
+                * cvm.expected_spend($2, c.history)) FROM cvm_shop.customer c, cvm.valuation('shop') v);
 CREATE FUNCTION quadratic(m cvm.model, gradient jsonb) RETURNS float8 LANGUAGE sql RETURN
     (SELECT sum((gradient ->> f.parameters[i])::float8 * (gradient ->> f.parameters[j])::float8 * (cvm.covariance(m) -> (i - 1) ->> (j - 1))::float8)
      FROM cvm.families f, generate_subscripts(f.parameters, 1) i, generate_subscripts(f.parameters, 1) j WHERE f.family = cvm.family(m));

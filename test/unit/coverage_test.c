@@ -323,6 +323,73 @@ add_group(const portfolio *p, int group, cvm_rng *rng, share *s, share *without)
 			&& value <= cvm_sum_quantile(sum.mean, sum.variance, HIGH), 1);
 }
 
+/* ---------- a sum against brute force ---------- */
+
+#define DRAWS 1500
+
+/* Parameters drawn from their covariance: the logarithms are normal. */
+static void
+draw_parameters(const cvm_fit_result *fit, const cvm_axes *axes, cvm_rng *rng, double *theta)
+{
+	double		z[CVM_MAX_PARAMS];
+
+	for (int k = 0; k < axes->n; k++)
+		z[k] = cvm_rng_normal(rng);
+	for (int i = 0; i < fit->family->n_params; i++)
+	{
+		double		shift = 0;
+
+		for (int k = 0; k < axes->n; k++)	/* scale x the step along the axis = one standard deviation */
+			shift += z[k] * axes->scale[k] * log(axes->theta[k][i] / fit->theta[i]);
+		theta[i] = fit->theta[i] * exp(shift);
+	}
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Quantiles of the sum over every tenth, or over all, in futures that each have parameters of their own. */
+static void
+test_brute_force(const truth *t)
+{
+	static portfolio p;
+	static double sums[DRAWS];
+	group_sum	sum;
+	double		low,
+				high;
+	cvm_rng		rng;
+
+	cvm_rng_seed(&rng, 20260503);
+	if (!ok(open_portfolio(&p, t, &rng), "%s: a portfolio", t->family))
+		return;
+	p.n = CUSTOMERS / 4;
+	sum_group(&p, 0, &sum);
+	for (int i = 0; i < DRAWS; i++)
+	{
+		double		theta[CVM_MAX_PARAMS];
+		double		spend[CVM_MAX_PARAMS];
+
+		draw_parameters(&p.purchases, &p.purchase_axes, &rng, theta);
+		draw_parameters(&p.spend, &p.spend_axes, &rng, spend);
+		sums[i] = draw_sum(&p, 0, theta, spend, &rng);
+	}
+	qsort(sums, DRAWS, sizeof(double), ascending);
+	low = sums[(int) (LOW * DRAWS)];
+	high = sums[(int) (HIGH * DRAWS)];
+	ok(fabs(sum.low / low - 1) < 0.02 && fabs(sum.high / high - 1) < 0.02,
+	   "%s: the interval of a sum, %.0f to %.0f, is that of %d drawn parameters and futures, %.0f to %.0f",
+	   t->family, sum.low, sum.high, DRAWS, low, high);
+	ok(sum.sum_high - sum.sum_low > 4 * (sum.high - sum.low),
+	   "%s: the sum of intervals, %.0f to %.0f, is something else", t->family, sum.sum_low, sum.sum_high);
+	cvm_predictive_free(p.predictive);
+}
+
 /* ---------- the campaigns ---------- */
 
 static void
@@ -402,7 +469,11 @@ main(void)
 		if (only != NULL && strcmp(only, t->family) != 0)
 			continue;
 		if (cvm_family_find(t->family)->kind == CVM_PURCHASES)
+		{
 			test_values(t);
+			if (i == 0 || only != NULL)
+				test_brute_force(t);
+		}
 		else
 			test_parameters(t);
 	}
