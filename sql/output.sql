@@ -55,7 +55,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('equity', true, 'lifetime_value', 'realised_value + residual_value'),
     ('equity', true, 'equity_share', 'residual_value / that of the total, 0 to 1'),
     ('equity', true, 'predictive_error', 'standard deviation of the sum at the fitted parameters: what customers do by chance; averages out in large groups'),
-    ('equity', true, 'parameter_error', 'standard error of the sum by the uncertainty of the fitted parameters, which all customers share; NULL where it is not known of all of them. The interval has the squares of both'),
+    ('equity', true, 'parameter_error', 'standard error of the sum by the uncertainty of the fitted parameters, which all customers share; NULL where it is not known of all of them. The interval has both'),
     ('segment_member', true, NULL, 'RFM scores and segment of every customer.'),
     ('segment_member', true, 'customer_id', 'customer'),
     ('segment_member', true, 'recency_score', '1 to 5, 5 for the latest last purchase; equal values score equal'),

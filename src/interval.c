@@ -354,16 +354,16 @@ static Datum
 return_sum(FunctionCallInfo fcinfo, const SumState *state, const Forecaster *f, const Sum *sum)
 {
 	double		parameters = cvm_parameter_variance(sum->loading);
-	double		variance = sum->variance + parameters;
 	double		tail = (1 - state->terms.level) / 2;
-	bool		known = sum->known && isfinite(variance);
+	double		high = cvm_group_quantile(sum->mean, sum->variance, parameters, 1 - tail);
+	bool		known = sum->known && isfinite(sum->variance) && isfinite(high);
 	bool		full = f->purchases.rung == CVM_RUNG_FULL && f->spend.rung == CVM_RUNG_FULL;
 	TupleDesc	row;
 	bool		nulls[7] = {false, false, !known, !known, false, !known, false};
 	Datum		values[7] = {
 		Int64GetDatum(state->n), Float8GetDatum(sum->mean),
-		Float8GetDatum(known ? cvm_sum_quantile(sum->mean, variance, tail) : 0),
-		Float8GetDatum(known ? cvm_sum_quantile(sum->mean, variance, 1 - tail) : 0),
+		Float8GetDatum(known ? cvm_group_quantile(sum->mean, sum->variance, parameters, tail) : 0),
+		Float8GetDatum(known ? high : 0),
 		Float8GetDatum(sqrt(sum->variance)), Float8GetDatum(sqrt(parameters)),
 		CStringGetTextDatum(!known ? "unknown" : full ? "ok" : "fallback")
 	};

@@ -4,6 +4,8 @@
  */
 #include "models/uncertainty.h"
 
+#include "math/gamma_quantile.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -66,6 +68,21 @@ cvm_forecast_residual(const cvm_predictive *predictive, const cvm_axes *purchase
 	out->low = prediction.low;
 	out->high = prediction.high;
 	out->variance = prediction.variance;
+}
+
+double
+cvm_group_quantile(double mean, double predictive_variance, double parameter_variance, double level)
+{
+	double		quantile = cvm_sum_quantile(mean, predictive_variance, level);
+	double		shift = cvm_normal_quantile(level) * sqrt(parameter_variance) / mean;
+	double		median,
+				distance;
+
+	if (!(parameter_variance > 0) || !(quantile > 0))
+		return quantile;
+	median = cvm_sum_quantile(mean, predictive_variance, 0.5);
+	distance = log(quantile / median);
+	return median * exp(copysign(sqrt(distance * distance + shift * shift), shift));
 }
 
 double

@@ -36,6 +36,12 @@ extern void cvm_forecast_residual(const cvm_predictive *predictive, const cvm_ax
 								  const cvm_row *row, double p_alive, double expected_spend, double mean,
 								  double low_level, double high_level, cvm_forecast *out);
 
+/*
+ * Quantile of a sum with this mean, variance at the fitted parameters and variance by
+ * the parameters: a gamma distribution whose scale is log-normal, as a customer's.
+ */
+extern double cvm_group_quantile(double mean, double predictive_variance, double parameter_variance, double level);
+
 /* Variance that the parameters give what has these loadings. */
 extern double cvm_parameter_variance(const double loading[CVM_MAX_LOADINGS]);
 
