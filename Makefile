@@ -14,7 +14,7 @@ MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src
 	src/models/coin_history.o src/models/coin_future.o src/models/bg_nbd.o src/models/mbg_nbd.o \
 	src/models/pareto_race.o src/models/pareto_tails.o src/models/pareto_fit.o src/models/pareto_nbd.o \
 	src/models/regular_history.o src/models/regular_future.o src/models/bg_cnbd_k.o src/models/mbg_cnbd_k.o \
-	src/models/bg_bb.o src/models/bg_bb_fit.o src/models/gamma_gamma.o src/models/predictive.o \
+	src/models/bg_bb.o src/models/bg_bb_fit.o src/models/gamma_gamma.o src/models/axes.o src/models/predictive.o src/models/uncertainty.o \
 	src/models/covariate.o src/models/covariate_rows.o src/models/covariate_fit.o src/models/contract.o \
 	src/models/sbg.o src/models/bdw.o
 TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o src/types/history_io.o \
@@ -22,7 +22,7 @@ TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o
 	src/types/survival.o src/types/answers.o src/types/answers_aggregate.o src/types/satisfaction.o \
 	src/types/satisfaction_interval.o src/types/rhythm.o
 ENGINE_OBJS = src/row.o src/fit.o src/covariate.o src/covariate_type.o src/question.o src/score.o \
-	src/what_if.o src/discounted_spend.o src/next_purchase.o src/score_value.o src/simulate.o \
+	src/what_if.o src/discounted_spend.o src/next_purchase.o src/score_value.o src/simulate.o src/interval.o \
 	src/recompute/recompute.o src/recompute/owner.o src/recompute/plan.o src/recompute/check.o \
 	src/recompute/spool.o src/recompute/ranks.o src/recompute/buckets.o src/recompute/summarise.o \
 	src/recompute/population.o src/recompute/segment.o src/recompute/value.o src/recompute/names.o \
@@ -39,7 +39,7 @@ OBJS = src/cvm.o $(MATH_OBJS) $(MODEL_OBJS) $(TYPE_OBJS) $(ENGINE_OBJS) $(METRIC
 SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql sql/covariate.sql \
 	sql/score.sql sql/simulate.sql sql/rfm.sql sql/survival_curve.sql sql/answers.sql sql/portfolio.sql \
 	sql/feed.sql sql/money.sql sql/output.sql sql/recompute.sql sql/registry.sql sql/subscription.sql \
-	sql/validation.sql sql/drift.sql sql/exchange.sql sql/job.sql sql/check.sql sql/view.sql \
+	sql/validation.sql sql/drift.sql sql/exchange.sql sql/job.sql sql/interval.sql sql/check.sql sql/view.sql \
 	sql/value_formula.sql sql/retention.sql sql/concentration.sql sql/evaluation.sql sql/equity_formula.sql \
 	sql/review.sql sql/assignment.sql sql/experiment.sql sql/uplift.sql sql/driver.sql sql/perceived_value.sql \
 	sql/measure.sql sql/current_value.sql sql/acquisition.sql sql/cohort.sql sql/cross_sell.sql sql/loyalty.sql \

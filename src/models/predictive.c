@@ -3,7 +3,8 @@
  * (see predictive.h).
  *
  * The table holds, at nodes of (x, age), the quantiles of W = V / E[V | alive]
- * given that there is any value, the chance of none, and E[W^2].  Every node
+ * given that there is any value, the chance of none, E[W^2], and how the mean of
+ * the discounted purchases moves with the parameters.  Every node
  * sees the same random numbers, so that the error of a finite simulation varies
  * smoothly from customer to customer and nobody overtakes his better by chance.
  * The uncertainty of spend is stratified: its quantiles, paired with the futures
@@ -42,6 +43,7 @@ typedef struct node
 	float		log_w[LEVELS];	/* of W given W > 0 */
 	double		none;			/* P(W = 0 | alive) */
 	double		log_square;		/* ln E[W^2 | alive] */
+	float		slope[CVM_MAX_PARAMS];	/* of ln(discounted purchases if alive) */
 } node;
 
 struct cvm_predictive
@@ -50,6 +52,7 @@ struct cvm_predictive
 	cvm_env		env_copy;
 	const cvm_family *purchases;
 	const double *theta;
+	const cvm_axes *axes;		/* NULL: theta is taken as certain */
 	double		p;				/* of Gamma-Gamma */
 	double		q;
 	double		rate;
@@ -282,21 +285,35 @@ make_node(const cvm_predictive *t, workshop *w, double shape, const double *log_
 	return CVM_OK;
 }
 
+static void
+set_slopes(const cvm_predictive *t, const cvm_row *row, double discounted, node *out)
+{
+	for (int k = 0; t->axes != NULL && k < t->axes->n; k++)
+		out->slope[k] = (float) (t->axes->scale[k] *
+								 (t->purchases->discounted_if_alive(t->axes->theta[k], row, t->rate, t->horizon) / discounted - 1));
+}
+
 static cvm_status
 make_nodes(cvm_predictive *t, workshop *w, int i, int k)
 {
 	cvm_row		row = {.x = t->x[i], .weight = 1};
+	node	   *own = &t->own[i * t->n_ages + k];
+	node	   *prior = &t->prior[i * t->n_ages + k];
 	double		discounted,
 				none;
 	cvm_status	status;
 	cvm_rng		rng;
 
 	row.age = k == 0 ? 0 : exp(t->log_scale + k * t->age_step) - t->age_scale;
+	if (t->purchases->whole_times)
+		row.age = fmax(rint(row.age), row.x);	/* a purchase an opportunity at most */
 	row.t_x = row.x > 0 ? row.age : 0;
 	if (row.x > 0 && row.age <= 0)
 		row.age = row.t_x = 1e-6 * t->age_scale;
 	discounted = t->purchases->discounted_if_alive(t->theta, &row, t->rate, t->horizon);
 	none = t->purchases->pmf_if_alive(t->theta, &row, t->horizon, 0);
+	set_slopes(t, &row, discounted, own);
+	memcpy(prior->slope, own->slope, sizeof(own->slope));
 	cvm_rng_seed(&rng, t->seed);
 	for (int j = 0; j < t->futures; j++)
 	{
@@ -304,9 +321,9 @@ make_nodes(cvm_predictive *t, workshop *w, int i, int k)
 
 		w->log_sum[j] = sum > 1e-299 ? log(fmin(sum, 1e299)) : LOG_NOTHING;
 	}
-	status = make_node(t, w, t->q + t->p * row.x, w->log_spend, discounted, none, &t->own[i * t->n_ages + k]);
+	status = make_node(t, w, t->q + t->p * row.x, w->log_spend, discounted, none, own);
 	if (status == CVM_OK)
-		status = make_node(t, w, t->q, w->log_spend_prior, discounted, none, &t->prior[i * t->n_ages + k]);
+		status = make_node(t, w, t->q, w->log_spend_prior, discounted, none, prior);
 	return status;
 }
 
@@ -419,7 +436,7 @@ make_table(cvm_predictive *t)
 }
 
 cvm_status
-cvm_predictive_new(const cvm_family *purchases, const double *theta,
+cvm_predictive_new(const cvm_family *purchases, const double *theta, const cvm_axes *axes,
 				   const double *spend_theta, double rate, double horizon,
 				   double max_x, double max_age, uint64_t seed,
 				   const cvm_env *env, cvm_predictive **out)
@@ -436,6 +453,7 @@ cvm_predictive_new(const cvm_family *purchases, const double *theta,
 	t->env = &t->env_copy;
 	t->purchases = purchases;
 	t->theta = theta;
+	t->axes = axes;
 	t->p = spend_theta[0];
 	t->q = spend_theta[1];
 	t->rate = rate;
@@ -530,26 +548,43 @@ log_w_quantile(const place *at, double level)
 	return value;
 }
 
-/* 0 up to `none`, the mass at 0; above, the quantile of what is worth something. */
+/*
+ * 0 up to `none`, the mass at 0; above, the quantile of what is worth something.
+ * Its scale is log-normal: logarithms of independent factors add, and so do the
+ * squares of their quantiles' distances from the median (exactly where both are
+ * normal).
+ */
 static double
-quantile(const place *at, double mean_if_alive, double none, double level)
+quantile(const place *at, double mean_if_alive, double none, double level, double scale_sd)
 {
 	double		rest = (level - none) / (1 - none);
+	double		log_w,
+				median;
 
 	if (!(rest > 0))
 		return 0;
-	return mean_if_alive * exp(log_w_quantile(at, fmin(rest, 1)));
+	rest = fmin(rest, 1 - DBL_EPSILON);
+	log_w = log_w_quantile(at, rest);
+	if (scale_sd > 0)
+	{
+		double		shift = scale_sd * cvm_normal_quantile(rest);
+
+		median = log_w_quantile(at, 0.5);
+		log_w = median + copysign(sqrt((log_w - median) * (log_w - median) + shift * shift), shift);
+	}
+	return mean_if_alive * exp(log_w);
 }
 
 void
-cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double mean,
+cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double mean, double spend_sd,
 			double low_level, double high_level, cvm_prediction *out)
 {
 	place		at;
 	double		none_if_alive = 0,
 				log_w2 = 0,
 				none,
-				mean_if_alive;
+				mean_if_alive,
+				scale_variance = spend_sd * spend_sd;
 
 	*out = (cvm_prediction) {0};
 	if (!(p_alive > 0) || !(mean > 0) || !isfinite(mean))
@@ -560,10 +595,17 @@ cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double 
 		none_if_alive += at.weight[c] * at.corner[c]->none;
 		log_w2 += at.weight[c] * at.corner[c]->log_square;
 	}
+	for (int k = 0; t->axes != NULL && k < t->axes->n; k++)
+	{
+		for (int c = 0; c < 4; c++)
+			out->slope[k] += at.weight[c] * at.corner[c]->slope[k];
+		if (isfinite(out->slope[k]))
+			scale_variance += out->slope[k] * out->slope[k];
+	}
 	none = 1 - p_alive * (1 - none_if_alive);
 	mean_if_alive = mean / p_alive;
-	out->low = quantile(&at, mean_if_alive, none, low_level);
-	out->high = quantile(&at, mean_if_alive, none, high_level);
+	out->low = quantile(&at, mean_if_alive, none, low_level, sqrt(scale_variance));
+	out->high = quantile(&at, mean_if_alive, none, high_level, sqrt(scale_variance));
 	out->variance = fmax(0, mean * (mean_if_alive * exp(log_w2) - mean));
 }
 

@@ -34,6 +34,7 @@
 #include "models/model.h"
 #include "models/predictive.h"
 #include "models/table.h"
+#include "models/uncertainty.h"
 #include "types/model_type.h"
 #include "types/purchase_history.h"
 
@@ -225,9 +226,11 @@ typedef struct CustomerValue
 	double		expected_purchases;
 	double		expected_spend;
 	double		residual_value;
-	double		residual_low;
+	double		residual_low;	/* if has_interval */
 	double		residual_high;
-	double		residual_variance;
+	double		residual_variance;	/* at the fitted parameters */
+	double		loading[CVM_MAX_LOADINGS];	/* of residual_value on the uncertainty of the parameters */
+	bool		has_interval;	/* the uncertainty of all parameters behind it is known */
 	double		value_at_risk;
 	double		next_purchase;	/* time units from as_of, median given alive; may be INFINITY */
 	int32		next_renewal;	/* days from as_of, of the subscription that is first; 0: none runs */
@@ -254,7 +257,7 @@ extern Datum cvm_jsonb(const char *text);
 /* a row of cvm.fitted_model, its number; partner_id 0: none yet */
 extern int64 cvm_record_model(const RecomputePlan *plan, int64 run_id, const char *role, const cvm_table *table,
 							  const cvm_fit_result *fit, int64 partner_id, const char *specification, const char *source);
-/* the parameters of a model of this portfolio, to the last bit */
+/* the parameters of a model of this portfolio and their covariance, to the last bit */
 extern void cvm_load_model(const RecomputePlan *plan, int64 model_id, const cvm_family *family, cvm_fit_result *fit);
 /* ERROR if the customers of a table do not fit a pinned model */
 extern void cvm_check_pinned(const RecomputePlan *plan, const cvm_table *table, const cvm_fit_result *fit, int64 model_id);
@@ -317,8 +320,11 @@ typedef struct SegmentSum
 	int128		realised;		/* 1/10000 */
 	double		residual,
 				residual_low;
-	double		variance,
+	double		variance,		/* at the fitted parameters */
 				variance_low;
+	double		loading[CVM_MAX_LOADINGS],
+				loading_low[CVM_MAX_LOADINGS];
+	int64		without_interval;	/* customers who are valued but of whom an uncertainty is not known */
 	int64		orders;
 	double		money,
 				money_low;

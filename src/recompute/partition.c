@@ -368,7 +368,7 @@ set_money(Writer *writer, TupleTableSlot *slot, const CustomerValue *value)
 	set_float(writer, slot, COL_EXPECTED_SPEND, value->expected_spend);
 	set_float(writer, slot, COL_RESIDUAL_VALUE, value->residual_value);
 	set_float(writer, slot, COL_VALUE_AT_RISK, value->value_at_risk);
-	if (writer->plan->predictive_interval)
+	if (value->has_interval)
 	{
 		set_float(writer, slot, COL_RESIDUAL_LOW, value->residual_low);
 		set_float(writer, slot, COL_RESIDUAL_HIGH, value->residual_high);
@@ -462,6 +462,10 @@ add_customer(SegmentSum *sum, const CustomerRecord *record, const CustomerValue 
 	{
 		add(&sum->residual, &sum->residual_low, value->residual_value);
 		add(&sum->variance, &sum->variance_low, value->residual_variance);
+		sum->without_interval += !value->has_interval;
+		for (int i = 0; i < CVM_MAX_LOADINGS; i++)
+			if (value->loading[i] != 0)
+				add(&sum->loading[i], &sum->loading_low[i], value->loading[i]);
 	}
 }
 
@@ -471,6 +475,8 @@ finish_sum(SegmentSum *sum)
 	sum->expected_active += sum->expected_active_low;
 	sum->residual += sum->residual_low;
 	sum->variance += sum->variance_low;
+	for (int i = 0; i < CVM_MAX_LOADINGS; i++)
+		sum->loading[i] += sum->loading_low[i];
 	sum->money += sum->money_low;
 }
 

@@ -8,6 +8,8 @@
  */
 #include "engine.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -40,26 +42,33 @@ static void
 write_equity(const RecomputePlan *plan, const SegmentSum *sum, double total, bool is_total)
 {
 	char	   *sql = psprintf("INSERT INTO %s (as_of, segment, is_total, customers, expected_active, realised_value,"
-							   " residual_value, residual_low, residual_high, lifetime_value, equity_share)"
-							   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6::pg_catalog.float8 OPERATOR(pg_catalog.+) $7, $10)",
+							   " residual_value, residual_low, residual_high, lifetime_value, equity_share,"
+							   " predictive_error, parameter_error)"
+							   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6::pg_catalog.float8 OPERATOR(pg_catalog.+) $7, $10, $11, $12)",
 							   cvm_quote(plan, "equity"));
-	Oid			types[10] = {TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8OID, FLOAT8OID, NUMERICOID,
-	FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
-	char		nulls[11] = "          ";
-	Datum		values[10] = {
+	double		parameter_variance = cvm_parameter_variance(sum->loading);
+	bool		known = plan->predictive_interval && sum->without_interval == 0 && isfinite(sum->variance)
+		&& isfinite(cvm_group_quantile(sum->residual, sum->variance, parameter_variance, 0.95));
+	Oid			types[12] = {TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8OID, FLOAT8OID, NUMERICOID,
+	FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
+	char		nulls[13] = "            ";
+	Datum		values[12] = {
 		TimestampTzGetDatum(plan->as_of), CStringGetTextDatum(sum->segment), BoolGetDatum(is_total),
 		Int64GetDatum(sum->customers), Float8GetDatum(sum->expected_active), money_numeric(sum->realised),
 		Float8GetDatum(sum->residual),
-		Float8GetDatum(cvm_sum_quantile(sum->residual, sum->variance, 0.05)),
-		Float8GetDatum(cvm_sum_quantile(sum->residual, sum->variance, 0.95)),
-		Float8GetDatum(total > 0 ? sum->residual / total : 0)
+		Float8GetDatum(known ? cvm_group_quantile(sum->residual, sum->variance, parameter_variance, 0.05) : 0),
+		Float8GetDatum(known ? cvm_group_quantile(sum->residual, sum->variance, parameter_variance, 0.95) : 0),
+		Float8GetDatum(total > 0 ? sum->residual / total : 0),
+		Float8GetDatum(sqrt(sum->variance)), Float8GetDatum(sqrt(parameter_variance))
 	};
 
-	if (!plan->predictive_interval)
-		nulls[7] = nulls[8] = 'n';
+	if (!known)
+		nulls[7] = nulls[8] = nulls[11] = 'n';
 	if (!(total > 0))
 		nulls[9] = 'n';
-	insert_row(plan, "equity", sql, 10, types, values, nulls);
+	if (!plan->predictive_interval || !isfinite(sum->variance))
+		nulls[10] = 'n';
+	insert_row(plan, "equity", sql, 12, types, values, nulls);
 }
 
 static void

@@ -175,12 +175,7 @@ cvm_load_model(const RecomputePlan *plan, int64 model_id, const cvm_family *fami
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model " INT64_FORMAT " is of family %s, its specification says %s", model_id,
 						cvm_model_family(model)->name, family->name)));
-	memset(fit, 0, sizeof(*fit));
-	fit->family = cvm_model_family(model);
-	memcpy(fit->theta, model->number, sizeof(double) * model->n_params);
-	fit->rung = model->rung;
-	fit->loglik = model->loglik;
-	fit->customers = model->customers;
+	cvm_fit_of_model(model, fit);
 	SPI_freetuptable(SPI_tuptable);
 }
 

@@ -22,7 +22,9 @@
  * other: values and variances add.  The quantiles of a sum are as far from its
  * mean as the root of the sum of the squares of how far those of the parts are
  * from theirs, on either side: exact for normal parts and where there is only
- * one, never beyond the sums of the quantiles.
+ * one, never beyond the sums of the quantiles.  So far is also what the uncertain
+ * parameters of the retention model add, one part that all subscriptions share; but
+ * no contract is worth less than nothing, or more than if it were renewed for ever.
  */
 #include "retention.h"
 
@@ -38,6 +40,7 @@
 #include "recompute/subscription.h"
 #include "worker/shared.h"
 
+#define NORMAL_95 1.6448536269514722	/* 95 % quantile */
 #define GRADIENT_LIMIT 1e-3		/* as in registry.c */
 
 /* ---------- the fit ---------- */
@@ -204,6 +207,8 @@ typedef struct Prospects
 	double		variance;
 	double		low;
 	double		high;
+	double		most;			/* what it is worth if renewed for ever */
+	double		loading[CVM_MAX_PARAMS];	/* of the mean */
 } Prospects;
 
 typedef struct ProspectKey
@@ -231,7 +236,7 @@ typedef struct ProspectEntry
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
-/* The cache is emptied rather than grown beyond this many entries (88 bytes each). */
+/* The cache is emptied rather than grown beyond this many entries (136 bytes each). */
 #define MAX_CACHED 1000000
 
 struct ContractValuer
@@ -239,6 +244,7 @@ struct ContractValuer
 	const RecomputePlan *plan;
 	const ContractPlan *contracts;
 	const FittedPair *fit;
+	cvm_axes	axes;			/* of the retention model */
 	prospects_hash *cache;
 	int32		as_of_day;
 	double		unit_days;		/* time unit of the plan */
@@ -257,6 +263,7 @@ cvm_contract_valuer_new(const RecomputePlan *plan, const FittedPair *fit, Memory
 	valuer->plan = plan;
 	valuer->contracts = &plan->contracts;
 	valuer->fit = fit;
+	cvm_axes_of(&fit->retention, &valuer->axes);
 	valuer->cache = prospects_create(context, 1024, NULL);
 	valuer->as_of_day = cvm_local_day(plan, plan->as_of);
 	valuer->unit_days = plan->unit_seconds / 86400;
@@ -353,6 +360,11 @@ compute_prospects(const ContractValuer *valuer, const ProspectKey *key, Prospect
 	else
 		square = undiscounted_square(valuer, &row, key->valued);
 	out->variance = fmax(square - out->mean * out->mean, 0);
+	out->most = annuity(valuer->rate, key->valued);
+	memset(out->loading, 0, sizeof(out->loading));
+	for (int k = 0; k < valuer->axes.n; k++)
+		out->loading[k] = valuer->axes.scale[k] *
+			(family->discounted_if_alive(valuer->axes.theta[k], &row, valuer->rate, key->valued) - out->mean);
 	out->low = annuity(valuer->rate, renewals_quantile(valuer, &row, 0.05, key->valued));
 	out->high = annuity(valuer->rate, renewals_quantile(valuer, &row, 0.95, key->valued));
 }
@@ -392,6 +404,8 @@ typedef struct Sums
 	double		churned;		/* P(none lasts beyond the horizon) */
 	double		mean;
 	double		variance;
+	double		most;			/* all that can come of them */
+	double		loading[CVM_MAX_PARAMS];
 	double		below;			/* squares of mean - low quantile */
 	double		above;			/* ... of high quantile - mean */
 	int32		last_paid_on;
@@ -435,6 +449,10 @@ add_running(ContractValuer *valuer, const Subscription *subscription, const Cont
 	sums->churned *= 1 - p->retained;
 	sums->mean += worth * p->mean;
 	sums->variance += worth * worth * p->variance;
+	if (worth > 0)				/* without a discount the most may be infinite */
+		sums->most += worth * p->most;
+	for (int k = 0; k < valuer->axes.n; k++)
+		sums->loading[k] += worth * p->loading[k];
 	add_spread(worth * p->mean, worth * p->low, worth * p->high, sums);
 }
 
@@ -460,8 +478,40 @@ sum_subscriptions(ContractValuer *valuer, const SubscriptionList *list, Sums *su
 	}
 }
 
+/*
+ * The interval of purchases and subscriptions, if both have one: `value` still has
+ * that of the purchases, and the sum of both in residual_value.
+ */
 static void
-add_money(Sums *sums, bool alone, CustomerValue *value)
+add_interval(const ContractValuer *valuer, Sums *sums, bool alone, CustomerValue *value)
+{
+	double		purchases = value->residual_value - sums->mean;
+	double		spread = 0;
+
+	value->has_interval = valuer->plan->predictive_interval && valuer->axes.known && (alone || value->has_interval);
+	for (int k = 0; k < valuer->axes.n; k++)
+	{
+		value->loading[CVM_CONTRACT_LOADINGS + k] = sums->loading[k];
+		spread += sums->loading[k] * sums->loading[k];
+	}
+	if (!isfinite(spread))
+		value->has_interval = false;
+	if (!value->has_interval)
+	{
+		memset(value->loading, 0, sizeof(value->loading));
+		return;
+	}
+	spread *= NORMAL_95 * NORMAL_95;
+	sums->below = fmin(sums->below + spread, sums->mean * sums->mean);
+	sums->above = fmin(sums->above + spread, (sums->most - sums->mean) * (sums->most - sums->mean));
+	if (!alone)
+		add_spread(purchases, value->residual_low, value->residual_high, sums);
+	value->residual_low = fmax(value->residual_value - sqrt(sums->below), 0);
+	value->residual_high = value->residual_value + sqrt(sums->above);
+}
+
+static void
+add_money(const ContractValuer *valuer, Sums *sums, bool alone, CustomerValue *value)
 {
 	double		purchases = value->expected_purchases - sums->expected;
 	double		money = sums->expected_money + (alone ? 0 : purchases * value->expected_spend);
@@ -470,14 +520,11 @@ add_money(Sums *sums, bool alone, CustomerValue *value)
 		value->expected_spend = money / value->expected_purchases;
 	else if (alone)
 		value->expected_spend = sums->price / sums->prices;
-	if (sums->running > 0)
-	{
-		if (!alone)
-			add_spread(value->residual_value, value->residual_low, value->residual_high, sums);
-		value->residual_low = fmax(value->residual_value + sums->mean - sqrt(sums->below), 0);
-		value->residual_high = value->residual_value + sums->mean + sqrt(sums->above);
-	}
 	value->residual_value += sums->mean;
+	if (sums->running > 0)
+		add_interval(valuer, sums, alone, value);
+	else if (alone)
+		value->has_interval = valuer->plan->predictive_interval;	/* nothing is to come: 0 to 0 */
 	value->residual_variance += sums->variance;
 	value->valued = true;
 }
@@ -532,6 +579,6 @@ cvm_value_contracts(ContractValuer *valuer, const CustomerRecord *record, Custom
 	}
 	value->scored = true;
 	if (known)
-		add_money(&sums, alone, value);
+		add_money(valuer, &sums, alone, value);
 	set_status(valuer, &sums, alone, value);
 }

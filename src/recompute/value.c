@@ -8,7 +8,8 @@
  *
  * (Fader, Hardie & Lee 2005, JMR 42; the discounted purchases are their DERT.)
  * What is conditional on being alive depends on (x, age) alone for most families
- * and is computed once per pair.
+ * and is computed once per pair.  How the value moves with the parameters is for
+ * uncertainty.h, which interpolates what of it is conditional.
  */
 #include "engine.h"
 
@@ -61,6 +62,9 @@ struct Valuer
 	const FittedPair *fit;
 	cvm_env		env;
 	figures_hash *cache;
+	cvm_axes	purchase_axes;
+	cvm_axes	spend_axes;
+	cvm_axes	shrunk_spend_axes;
 	cvm_predictive *predictive; /* NULL if the option predictive_interval is off */
 	cvm_predictive *shrunk_predictive;	/* ... or the spend of all has a mean */
 	ContractValuer *contracts;	/* NULL if there are no subscriptions */
@@ -102,7 +106,7 @@ make_predictive(Valuer *valuer, const cvm_fit_result *spend)
 	const RecomputePlan *plan = valuer->plan;
 	cvm_predictive *predictive;
 	cvm_status	status = cvm_predictive_new(valuer->fit->purchases.family, valuer->fit->purchases.theta,
-											spend->theta, plan->rate, plan->value_horizon,
+											&valuer->purchase_axes, spend->theta, plan->rate, plan->value_horizon,
 											valuer->population->max_x, valuer->population->max_age,
 											1, &valuer->env, &predictive);
 
@@ -143,6 +147,12 @@ cvm_valuer_new(const RecomputePlan *plan, const Population *population,
 	valuer->method = method_name(fit);
 	valuer->fallback = strcmp(valuer->method, "full") != 0;
 	valuer->silent = fit->purchases.rung == CVM_RUNG_SHRUNK && population->n_repeaters == 0;
+	if (fit->purchase_model_id > 0)
+	{
+		cvm_axes_of(&fit->purchases, &valuer->purchase_axes);
+		cvm_axes_of(&fit->spend, &valuer->spend_axes);
+		cvm_axes_of(&fit->shrunk_spend, &valuer->shrunk_spend_axes);
+	}
 	if (plan->predictive_interval && fit->purchase_model_id > 0)
 		valuer->predictive = make_predictive(valuer, &fit->spend);
 	if (plan->predictive_interval && fit->purchase_model_id > 0 && !has_mean_spend(&fit->spend))
@@ -290,6 +300,22 @@ score_purchases(Valuer *valuer, const CustomerRecord *record, const cvm_row *row
 	value->scored = true;
 }
 
+/* spend: of which mean_spend is 0 where nothing is known but the population's */
+static void
+score_interval(const Valuer *valuer, const cvm_predictive *predictive, const cvm_axes *spend_axes,
+			   const cvm_row *spend, CustomerValue *value)
+{
+	cvm_forecast forecast;
+
+	cvm_forecast_residual(predictive, &valuer->purchase_axes, spend_axes, spend, value->p_alive, value->expected_spend,
+						  value->residual_value, 0.05, 0.95, &forecast);
+	value->residual_low = forecast.low;
+	value->residual_high = forecast.high;
+	value->residual_variance = forecast.variance;
+	value->has_interval = forecast.known;
+	memcpy(value->loading, forecast.loading, sizeof(forecast.loading));
+}
+
 /*
  * Money figures.  Where the model's spend is so heavy-tailed that this customer's
  * has no mean (p x + q <= 1), it is his own mean shrunk to that of all.
@@ -301,6 +327,7 @@ score_money(Valuer *valuer, const cvm_row *row, const AliveFigures *figures, Cus
 	cvm_row		spend = *row;
 	const cvm_fit_result *fit = &valuer->fit->spend;
 	const cvm_predictive *predictive = valuer->predictive;
+	const cvm_axes *spend_axes = &valuer->spend_axes;
 	double		if_alive;
 
 	if (spend.x > 0 && !(spend.mean_spend > 0))
@@ -310,6 +337,7 @@ score_money(Valuer *valuer, const cvm_row *row, const AliveFigures *figures, Cus
 	{
 		fit = &valuer->fit->shrunk_spend;
 		predictive = valuer->shrunk_predictive;
+		spend_axes = &valuer->shrunk_spend_axes;
 		value->expected_spend = fit->family->expected_spend(fit->theta, &spend);
 		value->method = "shrunk";
 	}
@@ -321,14 +349,9 @@ score_money(Valuer *valuer, const cvm_row *row, const AliveFigures *figures, Cus
 	value->valued = true;
 	if (predictive)
 	{
-		cvm_prediction prediction;
-
 		spend.mean_spend = spend.x > 0 ? spend.mean_spend : 0;
 		spend.x = row->x;
-		cvm_predict(predictive, &spend, value->p_alive, value->residual_value, 0.05, 0.95, &prediction);
-		value->residual_low = prediction.low;
-		value->residual_high = prediction.high;
-		value->residual_variance = prediction.variance;
+		score_interval(valuer, predictive, spend_axes, &spend, value);
 	}
 }
 

@@ -177,6 +177,22 @@ cvm_model_from_fit(const cvm_fit_result *fit, double unit_seconds)
 	return model;
 }
 
+void
+cvm_fit_of_model(const CvmModel *model, cvm_fit_result *fit)
+{
+	int			n = model->n_params;
+
+	memset(fit, 0, sizeof(*fit));
+	fit->family = cvm_model_family(model);
+	memcpy(fit->theta, model->number, sizeof(double) * n);
+	fit->rung = model->rung;
+	fit->loglik = model->loglik;
+	fit->customers = model->customers;
+	fit->has_covariance = (model->flags & CVM_MODEL_HAS_COVARIANCE) != 0;
+	for (int i = 0; fit->has_covariance && i < n; i++)
+		memcpy(fit->covariance[i], &model->number[n + i * n], sizeof(double) * n);
+}
+
 /* ---------- text output ---------- */
 
 static void

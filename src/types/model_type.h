@@ -28,6 +28,8 @@ typedef struct CvmModel
 #define CVM_MODEL_HAS_COVARIANCE 0x02
 
 extern CvmModel *cvm_model_from_fit(const cvm_fit_result *fit, double unit_seconds);
+/* what a model says of the fit it comes from; what it does not say is 0 */
+extern void cvm_fit_of_model(const CvmModel *model, cvm_fit_result *fit);
 extern const cvm_family *cvm_model_family(const CvmModel *model);	/* ERROR if not registered */
 
 extern const cvm_family *cvm_family_or_error(const char *name);	/* ERROR that lists the known ones */

@@ -17,7 +17,7 @@ SELECT level, finding FROM cvm.check('few') WHERE level <> 'ok' AND finding ~ 'p
 INSERT INTO orders SELECT 'c' || i, '2023-04-01'::date + 3 * i, 0 FROM generate_series(1, 20) i;
 CALL cvm.recompute('few', '2024-01-01 00:00+00');
 SELECT status, method, count(*), bool_and(p_alive > 0 AND p_alive <= 1) AS alive, bool_and(abs(expected_spend / (1775 / 70.0) - 1) < 1e-12) AS spend,
-       bool_and(residual_value > 0 AND residual_low >= 0 AND residual_high >= residual_low) AS residual
+       bool_and(residual_value > 0 AND residual_low IS NULL AND residual_high IS NULL) AS residual_without_interval
 FROM cvm_few.clv JOIN cvm_few.churn USING (customer_id, as_of, status) GROUP BY 1, 2;
 SELECT level, finding FROM cvm.check('few') WHERE finding ~ 'positive mean';
 
@@ -42,7 +42,7 @@ CALL cvm.recompute('wild', '2024-01-01 00:00+00');
 SELECT (cvm.parameters(model) ->> 'q')::float8 < 1 AS no_mean FROM cvm.fitted_model WHERE portfolio = 'wild' AND role = 'spend';
 WITH own AS (SELECT avg(mean) AS mean FROM (SELECT cvm.mean_spend(history) AS mean FROM cvm_wild.customer WHERE repeat_periods > 0) s)
 SELECT status, method = 'shrunk' AS shrunk, count(*), count(DISTINCT repeat_periods > 0) AS kinds, bool_and(method <> 'shrunk' OR abs(expected_spend / own.mean - 1) < 1e-9) AS mean_of_all,
-       bool_and(residual_value > 0 AND residual_high >= residual_low) AS valued
+       bool_and(residual_value > 0 AND CASE WHEN method = 'shrunk' THEN residual_high IS NULL ELSE residual_high >= residual_low END) AS valued
 FROM cvm_wild.clv JOIN cvm_wild.customer USING (customer_id), own GROUP BY 1, 2 ORDER BY 2;
 
 -- the last rung is a model like any other: text there and back, every score

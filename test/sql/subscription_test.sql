@@ -82,7 +82,8 @@ CALL cvm.recompute('hand', '2024-01-01 12:00+00');
 SELECT subscriptions, subscriptions_after_as_of, customers, purchase_model_id, retention_model_id IS NOT NULL AS fitted FROM cvm.run WHERE portfolio = 'hand';
 -- 17 up to as_of, 6 of them ended
 SELECT cvm.customers(model), (SELECT purchases FROM cvm.fitted_model f WHERE f.model_id = m.model_id) AS ended FROM cvm.models m WHERE portfolio = 'hand';
-UPDATE cvm.fitted_model SET model = 'sbg(alpha=0.668,beta=3.806)' WHERE portfolio = 'hand';
+-- parameters that are certain, so that an interval is that of the renewals alone
+UPDATE cvm.fitted_model SET model = 'sbg(alpha=0.668,beta=3.806) covariance=[1e-24,0,0,1e-24]' WHERE portfolio = 'hand';
 SELECT cvm.promote(model_id) = model_id AS promoted FROM cvm.models WHERE portfolio = 'hand';
 CALL cvm.recompute('hand', '2024-01-01 12:00+00');
 SELECT customer_id, realised_value, round(residual_value::numeric, 10) AS residual_value, round(residual_low::numeric, 6) AS low,

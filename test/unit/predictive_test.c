@@ -90,7 +90,7 @@ predict(const cvm_predictive *table, const setting *s, double low, double high)
 
 	if (s->population_spend)
 		row.mean_spend = 0;
-	cvm_predict(table, &row, s->p_alive, mean_value(s), low, high, &prediction);
+	cvm_predict(table, &row, s->p_alive, mean_value(s), 0, low, high, &prediction);
 	return prediction;
 }
 
@@ -99,7 +99,7 @@ table_for(const setting *s, double max_x, double max_age, const cvm_env *env, cv
 {
 	cvm_predictive *table = NULL;
 
-	*status = cvm_predictive_new(cvm_family_find("bg/nbd"), s->theta, s->spend, s->rate, s->horizon,
+	*status = cvm_predictive_new(cvm_family_find("bg/nbd"), s->theta, NULL, s->spend, s->rate, s->horizon,
 								 max_x, max_age, 1, env, &table);
 	return table;
 }
@@ -409,7 +409,7 @@ test_speed(void)
 		cvm_row		row = {.x = i % 50, .age = 3 * (i % 97), .mean_spend = 10, .weight = 1};
 		cvm_prediction p;
 
-		cvm_predict(table, &row, 0.6, 100, 0.05, 0.95, &p);
+		cvm_predict(table, &row, 0.6, 100, 0, 0.05, 0.95, &p);
 		sum += p.high;
 	}
 	printf("# table %.3f s, %.3f us a customer\n", made - start, 1e6 * (seconds() - made) / n);
