@@ -87,6 +87,24 @@ is(value_of($node, 'postgres', "SELECT cvm.cancel_job($job)"), 'f', 'there is no
 $node->safe_psql('postgres', "SELECT cvm.unschedule($second)");
 is(value_of($node, 'postgres', "SELECT count(*) FROM cvm.job_runs WHERE job_id = $second"), '1', 'runs outlive their job');
 
+# cancelled again and again while it records its end, or by a client that keeps asking
+$node->safe_psql('postgres', "SELECT cvm.alter_job($job, retry_period => '1 s')");
+for my $again ("SELECT cvm.cancel_job($job) FROM generate_series(1, 50)",
+	"DO \$\$ BEGIN WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cvm job') LOOP PERFORM cvm.cancel_job($job); PERFORM pg_stat_clear_snapshot(); END LOOP; END \$\$")
+{
+	my $before = last_run($node, 'postgres', 'run_id');
+	set_feed($node, 'postgres', 60, 0);
+	$node->safe_psql('postgres', "SELECT cvm.run_job($job)");
+	wait_for($node, 'postgres', "SELECT count(*) = 1 FROM cvm.progress WHERE phase = 'summarise' AND run_id > $before", 'a run to cancel is under way');
+	set_feed($node, 'postgres', 0, 0);
+	$node->safe_psql('postgres', $again);
+	wait_for($node, 'postgres', "SELECT open_run_id IS NULL FROM cvm.job WHERE job_id = $job", 'it ends');
+	sleep 3;
+	is(value_of($node, 'postgres', "SELECT string_agg(concat_ws(' ', status, sqlstate), ',') FROM cvm.job_runs WHERE run_id > $before"), 'cancelled 57014',
+		'however often it is cancelled, it is cancelled, and not retried');
+}
+$node->safe_psql('postgres', "SELECT cvm.alter_job($job, retry_period => '5 minutes')");
+
 # ---------- failures and retries ----------
 
 set_feed($node, 'postgres', 0, 1);
