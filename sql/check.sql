@@ -5,6 +5,25 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN pg_catalog.format(CASE WHEN n = 1 THEN one ELSE many END, n);
 COMMENT ON FUNCTION cvm.counted(bigint, text, text) IS 'A number in words of the right grammatical number: format(one, n) or format(many, n).';
 
+-- As a recompute refuses it (src/recompute/partition.c).
+CREATE FUNCTION cvm.check_customer_type(portfolio text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    feed pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
+    published oid := (SELECT a.atttypid FROM cvm.portfolio p JOIN pg_namespace n ON n.nspname = p.output_schema::name
+                      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'score'
+                      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'customer_id' AND NOT a.attisdropped
+                      WHERE p.portfolio = check_customer_type.portfolio);
+BEGIN
+    IF feed.atttypid <> published THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('the customer column of portfolio "%s" is now of type %s, its output has %s', portfolio,
+                             format_type(feed.atttypid, NULL), format_type(published, NULL)),
+            HINT = 'Drop the portfolio with cvm.drop_portfolio and create it again, or map a view that casts the column back.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.check_customer_type(text) IS 'Raises 42804 where the feed''s customer column has another type than customer_id of the output, with which a recompute fails.';
+
 -- Findings about rows that can be counted only by reading the feed.
 CREATE FUNCTION cvm.check_rows(portfolio text) RETURNS TABLE (level text, finding text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -19,6 +38,7 @@ DECLARE
     c record;
 BEGIN
     SELECT * INTO plan FROM cvm.recompute_plan(portfolio);
+    PERFORM cvm.check_customer_type(portfolio);
     EXECUTE format('SELECT count(*) AS row_count, count(*) FILTER (WHERE f.%1$I IS NULL) AS no_customer,
                     count(*) FILTER (WHERE f.%2$I IS NULL) AS no_time, count(*) FILTER (WHERE f.%3$I IS NULL) AS no_amount,
                     count(*) FILTER (WHERE NOT isfinite(f.%2$I)) AS odd_time,
