@@ -155,6 +155,24 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION cvm.check_models(text) IS 'Live models of a portfolio that are not of the full fit: see cvm.check.';
 
+-- Until a later refit goes live, or somebody has pinned a model.
+CREATE FUNCTION cvm.check_refits(portfolio text) RETURNS TABLE (level text, finding text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'warning',
+           format('model %s was rejected: %s; scores come from model %s', m.model_id, m.reason, l.model_id),
+           format('If the data is right: SELECT cvm.promote(%s); CALL cvm.recompute(%L); SELECT cvm.unpin(%2$L);', m.model_id, m.portfolio)
+    FROM cvm.fitted_model m JOIN cvm.fitted_model l ON l.portfolio = m.portfolio AND l.role = m.role AND l.status = 'live'
+    WHERE m.portfolio = check_refits.portfolio AND m.status = 'rejected'
+      AND m.model_id = (SELECT max(n.model_id) FROM cvm.fitted_model n WHERE n.portfolio = m.portfolio AND n.role = m.role)
+      -- of models that were rejected together the purchase model speaks
+      AND (m.role = 'purchases' OR NOT EXISTS (SELECT FROM cvm.fitted_model p
+                                               WHERE p.portfolio = m.portfolio AND p.model_id = m.partner_id AND p.status = 'rejected'))
+      AND NOT EXISTS (SELECT FROM cvm.promotion p WHERE p.portfolio = m.portfolio
+                      AND (p.purchase_model_id IS NOT NULL OR p.retention_model_id IS NOT NULL))
+    ORDER BY m.model_id;
+$$;
+COMMENT ON FUNCTION cvm.check_refits(text) IS 'Last refits of a portfolio that were kept from going live, by drift or want of convergence: see cvm.check.';
+
 CREATE FUNCTION cvm.check_jobs(portfolio text) RETURNS TABLE (level text, finding text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -203,6 +221,7 @@ BEGIN
                                 ': ' || last.message), 'See cvm.job_runs.';
     END IF;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_models(portfolio) r;
+    RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_refits(portfolio) r;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_jobs(portfolio) r;
 END $$;
 COMMENT ON FUNCTION cvm.check_findings(text) IS 'What cvm.check returns; that one runs it as the portfolio''s owner.';
