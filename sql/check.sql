@@ -5,6 +5,25 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN pg_catalog.format(CASE WHEN n = 1 THEN one ELSE many END, n);
 COMMENT ON FUNCTION cvm.counted(bigint, text, text) IS 'A number in words of the right grammatical number: format(one, n) or format(many, n).';
 
+-- As a recompute refuses it (src/recompute/partition.c).
+CREATE FUNCTION cvm.check_customer_type(portfolio text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    feed pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
+    published oid := (SELECT a.atttypid FROM cvm.portfolio p JOIN pg_namespace n ON n.nspname = p.output_schema::name
+                      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'score'
+                      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'customer_id' AND NOT a.attisdropped
+                      WHERE p.portfolio = check_customer_type.portfolio);
+BEGIN
+    IF feed.atttypid <> published THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('the customer column of portfolio "%s" is now of type %s, its output has %s', portfolio,
+                             format_type(feed.atttypid, NULL), format_type(published, NULL)),
+            HINT = 'Drop the portfolio with cvm.drop_portfolio and create it again, or map a view that casts the column back.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.check_customer_type(text) IS 'Raises 42804 where the feed''s customer column has another type than customer_id of the output, with which a recompute fails.';
+
 -- Findings about rows that can be counted only by reading the feed.
 CREATE FUNCTION cvm.check_rows(portfolio text) RETURNS TABLE (level text, finding text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -19,6 +38,7 @@ DECLARE
     c record;
 BEGIN
     SELECT * INTO plan FROM cvm.recompute_plan(portfolio);
+    PERFORM cvm.check_customer_type(portfolio);
     EXECUTE format('SELECT count(*) AS row_count, count(*) FILTER (WHERE f.%1$I IS NULL) AS no_customer,
                     count(*) FILTER (WHERE f.%2$I IS NULL) AS no_time, count(*) FILTER (WHERE f.%3$I IS NULL) AS no_amount,
                     count(*) FILTER (WHERE NOT isfinite(f.%2$I)) AS odd_time,
@@ -135,6 +155,24 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION cvm.check_models(text) IS 'Live models of a portfolio that are not of the full fit: see cvm.check.';
 
+-- Until a later refit goes live, or somebody has pinned a model.
+CREATE FUNCTION cvm.check_refits(portfolio text) RETURNS TABLE (level text, finding text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'warning',
+           format('model %s was rejected: %s; scores come from model %s', m.model_id, m.reason, l.model_id),
+           format('If the data is right: SELECT cvm.promote(%s); CALL cvm.recompute(%L); SELECT cvm.unpin(%2$L);', m.model_id, m.portfolio)
+    FROM cvm.fitted_model m JOIN cvm.fitted_model l ON l.portfolio = m.portfolio AND l.role = m.role AND l.status = 'live'
+    WHERE m.portfolio = check_refits.portfolio AND m.status = 'rejected'
+      AND m.model_id = (SELECT max(n.model_id) FROM cvm.fitted_model n WHERE n.portfolio = m.portfolio AND n.role = m.role)
+      -- of models that were rejected together the purchase model speaks
+      AND (m.role = 'purchases' OR NOT EXISTS (SELECT FROM cvm.fitted_model p
+                                               WHERE p.portfolio = m.portfolio AND p.model_id = m.partner_id AND p.status = 'rejected'))
+      AND NOT EXISTS (SELECT FROM cvm.promotion p WHERE p.portfolio = m.portfolio
+                      AND (p.purchase_model_id IS NOT NULL OR p.retention_model_id IS NOT NULL))
+    ORDER BY m.model_id;
+$$;
+COMMENT ON FUNCTION cvm.check_refits(text) IS 'Last refits of a portfolio that were kept from going live, by drift or want of convergence: see cvm.check.';
+
 CREATE FUNCTION cvm.check_jobs(portfolio text) RETURNS TABLE (level text, finding text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -183,6 +221,7 @@ BEGIN
                                 ': ' || last.message), 'See cvm.job_runs.';
     END IF;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_models(portfolio) r;
+    RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_refits(portfolio) r;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_jobs(portfolio) r;
 END $$;
 COMMENT ON FUNCTION cvm.check_findings(text) IS 'What cvm.check returns; that one runs it as the portfolio''s owner.';

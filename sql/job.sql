@@ -158,6 +158,46 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.check_run_as(text, text) IS 'Raises unless a job of the portfolio can run as this role for the current role: 42704 no such role, 42501 no member, or a superuser where the owner is none, 28000 it may not log in.';
 
+CREATE FUNCTION cvm.check_schedule(job cvm.job) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    missing text := (SELECT s.setting FROM (VALUES (1, 'every', job.every IS NULL), (2, 'starting', job.starting IS NULL),
+                         (3, 'time_zone', job.time_zone IS NULL), (4, 'max_runtime', job.max_runtime IS NULL),
+                         (5, 'max_retries', job.max_retries IS NULL), (6, 'retry_period', job.retry_period IS NULL)) AS s(position, setting, is_missing)
+                     WHERE s.is_missing ORDER BY s.position LIMIT 1);
+BEGIN
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'not_null_violation',
+            MESSAGE = format('"%s" of a job must not be null', missing),
+            HINT = 'Leave it out of cvm.schedule, which has a default for it.';
+    END IF;
+    IF job.starting NOT BETWEEN '1900-01-01 00:00:00+00' AND '9999-01-01 00:00:00+00' THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation',
+            MESSAGE = format('"starting" of a job can not be %s', job.starting),
+            DETAIL = 'It must be from the year 1900 to the year 9998.',
+            HINT = 'Such as starting => ''2026-01-01 03:00 Europe/Berlin''; now unless given.';
+    END IF;
+    IF job.max_retries NOT BETWEEN 0 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation',
+            MESSAGE = format('"max_retries" of a job can not be %s', job.max_retries),
+            DETAIL = 'It must be from 0 to 1000.',
+            HINT = 'With 0 a failed run waits for the next slot.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.check_schedule(cvm.job) IS 'Raises where a setting of a job is null (23502), or starting or max_retries is out of range (23514).';
+
+CREATE FUNCTION cvm.check_job_time_zone(time_zone text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM now() AT TIME ZONE time_zone;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('"time_zone" of a job can not be "%s"', time_zone),
+        DETAIL = 'The server knows no such time zone.',
+        HINT = 'Such as time_zone => ''Europe/Berlin'': the view pg_timezone_names lists them.';
+END $$;
+COMMENT ON FUNCTION cvm.check_job_time_zone(text) IS 'Raises 22023 where the server does not know the time zone.';
+
 -- A row that is inserted with another database's identity comes from a restore, since home is nobody's to write:
 -- it is kept as it is, and is paused.
 CREATE FUNCTION cvm.check_job() RETURNS trigger
@@ -166,6 +206,7 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.home <> cvm.database_identity() THEN
         RETURN NEW;
     END IF;
+    PERFORM cvm.check_schedule(NEW);
     IF TG_OP = 'UPDATE' AND NEW.next_due IS NULL THEN
         IF NEW.home <> cvm.database_identity() THEN
             NEW.home := cvm.database_identity();
@@ -175,7 +216,7 @@ BEGIN
         NEW.next_due := cvm.next_slot(NEW.starting, NEW.every, NEW.time_zone, clock_timestamp());
     END IF;
     IF TG_OP = 'INSERT' OR NEW.time_zone <> OLD.time_zone OR NEW.home <> OLD.home THEN
-        PERFORM now() AT TIME ZONE NEW.time_zone;
+        PERFORM cvm.check_job_time_zone(NEW.time_zone);
     END IF;
     IF TG_OP = 'INSERT' OR NEW.run_as <> OLD.run_as OR NEW.portfolio <> OLD.portfolio OR NEW.home <> OLD.home THEN
         PERFORM cvm.check_run_as(NEW.portfolio, NEW.run_as);
@@ -189,7 +230,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION cvm.check_job() IS 'Trigger of cvm.job: checks time zone and run_as of what is written, and works out when a new, changed or resumed schedule is next due.';
+COMMENT ON FUNCTION cvm.check_job() IS 'Trigger of cvm.job: checks settings, time zone and run_as of what is written, and works out when a new, changed or resumed schedule is next due.';
 
 CREATE TRIGGER check_job BEFORE INSERT OR UPDATE ON cvm.job FOR EACH ROW EXECUTE FUNCTION cvm.check_job();
 COMMENT ON TRIGGER check_job ON cvm.job IS 'Checks the row.';

@@ -407,6 +407,7 @@ DECLARE
     created boolean;
     caller text := current_setting('role');
     columns jsonb;
+    taken text;
 BEGIN
     IF portfolio IS NULL OR purchases IS NULL OR customer IS NULL OR at IS NULL OR amount IS NULL OR options IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
@@ -428,8 +429,22 @@ BEGIN
     PERFORM cvm.check_options(options);
     wanted := cvm.option_text(options, 'schema', 'cvm_' || portfolio);
     created := cvm.make_output_schema(portfolio, wanted);
-    INSERT INTO cvm.portfolio (portfolio, output_schema, owns_schema, options)
-    VALUES (portfolio, wanted, created, jsonb_strip_nulls(options) - 'schema');
+    -- row security may hide the portfolio that is in the way
+    BEGIN
+        INSERT INTO cvm.portfolio (portfolio, output_schema, owns_schema, options)
+        VALUES (portfolio, wanted, created, jsonb_strip_nulls(options) - 'schema');
+    EXCEPTION WHEN unique_violation THEN
+        GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
+        IF taken <> 'portfolio_output_schema_key' THEN
+            RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+                MESSAGE = format('portfolio "%s" already exists', portfolio),
+                HINT = 'It belongs to another role, or was created just now: take another name.';
+        END IF;
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_schema',
+            MESSAGE = format('schema "%s" is the output schema of another portfolio', wanted),
+            DETAIL = 'It stays so where the schema itself has been dropped.',
+            HINT = 'Name another one with the option "schema", such as {"schema": "my_clv"}, or remove that portfolio with cvm.drop_portfolio: cvm.portfolios lists yours.';
+    END;
     INSERT INTO cvm.feed (portfolio, kind, relation_schema, relation_name, columns)
     SELECT create_portfolio.portfolio, 'purchases', n.nspname, c.relname,
            jsonb_build_object('customer', customer, 'at', at, 'amount', amount) || jsonb_strip_nulls(columns)
@@ -493,10 +508,20 @@ DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
     relation text;
 BEGIN
+    IF role IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'role must not be null',
+            HINT = format('Name it: SELECT cvm.grant_read(%L, ''analyst'');', portfolio);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('there is no role with the number %s', role::oid),
+            HINT = format('Name it: SELECT cvm.grant_read(%L, ''analyst'');', portfolio);
+    END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', present.output_schema, role);
     FOR relation IN SELECT DISTINCT d.relation FROM cvm.output_dictionary() d WHERE d.published LOOP
         EXECUTE format('GRANT SELECT ON %I.%I TO %s', present.output_schema, relation, role);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.grant_read(text, regrole) IS
-'Lets a role read the published relations of a portfolio, its segment rules, runs, freshness and dictionary; never its errors'' text, nor the rows of its feeds. 42704 unknown portfolio, 42501 not permitted. Undo it with REVOKE on the schema.';
+'Lets a role read the published relations of a portfolio, its segment rules, runs, freshness and dictionary; never its errors'' text, nor the rows of its feeds. 42704 unknown portfolio or role, 22004 null, 22023 a number that is no role''s, 42501 not permitted. Undo it with REVOKE on the schema.';

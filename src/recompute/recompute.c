@@ -280,6 +280,8 @@ run_step(Run *run, Step step)
 	{
 		ErrorData  *error;
 
+		/* until the end is recorded: a second cancel must not leave the row as that of a crash */
+		HOLD_CANCEL_INTERRUPTS();
 		MemoryContextSwitchTo(old_context);
 		error = CopyErrorData();
 		FlushErrorState();
@@ -291,6 +293,7 @@ run_step(Run *run, Step step)
 			fail_as_owner(run, error);
 			SPI_commit();
 		}
+		RESUME_CANCEL_INTERRUPTS();
 		ReThrowError(error);
 	}
 	PG_END_TRY();

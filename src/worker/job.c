@@ -260,6 +260,8 @@ cvm_job_main(Datum main_arg)
 	}
 	PG_CATCH();
 	{
+		/* for good, since nothing but the record of the end is left to do */
+		HOLD_CANCEL_INTERRUPTS();
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		EmitErrorReport();

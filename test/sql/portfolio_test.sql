@@ -188,6 +188,33 @@ SELECT level, regexp_replace(finding, '(job) [0-9]+$|(: )[0-9, ]+$', '\1\2 ...')
 SELECT count(*) AS unscheduled FROM (SELECT cvm.unschedule(job_id) FROM cvm.job) u;
 SELECT cvm.check(NULL);
 SELECT cvm.drop_portfolio('odd');
+-- schedules and readers that can not be, by the function and by hand
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SELECT cvm.schedule('shop', every => NULL);
+SELECT cvm.schedule('shop', max_runtime => NULL);
+SELECT cvm.schedule('shop', every => '-1 day');
+SELECT cvm.schedule('shop', starting => 'infinity');
+SELECT cvm.schedule('shop', starting => '9999-06-01 00:00+00');
+SELECT cvm.schedule('shop', max_retries => -1);
+SELECT cvm.schedule('shop', max_retries => 1001);
+SELECT cvm.schedule('shop', time_zone => 'Mars');
+INSERT INTO cvm.job (portfolio, every, starting, time_zone) VALUES ('shop', '1 day', '-infinity', 'UTC');
+INSERT INTO cvm.job (portfolio, every, time_zone) VALUES ('shop', '1 day', 'UTC');
+SELECT count(*) AS jobs FROM cvm.job WHERE portfolio = 'shop';
+SELECT cvm.grant_read('shop', NULL);
+SELECT cvm.grant_read('shop', 0::regrole);
+SELECT cvm.grant_read('shop', 'regress_nobody');
+-- the schema of another portfolio, while it is there and when it is gone
+SELECT cvm.create_portfolio('second', 'orders', 'customer_id', 'ordered_at', 'total', '{"schema": "cvm_shop"}');
+BEGIN;
+SET client_min_messages = error;
+DROP SCHEMA cvm_shop CASCADE;
+SELECT cvm.create_portfolio('second', 'orders', 'customer_id', 'ordered_at', 'total', '{"schema": "cvm_shop"}');
+ROLLBACK;
+SELECT count(*) AS portfolios FROM cvm.portfolio WHERE portfolio = 'second';
+\set VERBOSITY terse
+\set SHOW_CONTEXT errors
 
 -- who may do what
 CREATE ROLE regress_owner; CREATE ROLE regress_member IN ROLE regress_owner; CREATE ROLE regress_other;
@@ -223,6 +250,14 @@ INSERT INTO cvm.run (portfolio) VALUES ('own');
 UPDATE cvm.portfolio SET options = '{}';
 SELECT * FROM regress_out.clv;
 RESET ROLE;
+-- nor can a stranger take a name that is hidden
+CREATE SCHEMA regress_elsewhere AUTHORIZATION regress_other;
+GRANT SELECT ON orders TO regress_other;
+SET ROLE regress_other;
+SELECT cvm.create_portfolio('own', 'orders', 'customer_id', 'ordered_at', 'total', '{"schema": "regress_elsewhere"}');
+RESET ROLE;
+REVOKE SELECT ON orders FROM regress_other;
+DROP SCHEMA regress_elsewhere;
 -- a reader sees the numbers, the runs and the dictionary, and changes nothing
 SELECT cvm.grant_read('own', 'regress_reader');
 SET ROLE regress_reader;

@@ -239,6 +239,9 @@ BEGIN; INSERT INTO bad VALUES ('two', '-infinity', 1); CALL cvm.recompute('bad',
 BEGIN; DROP TABLE bad; CALL cvm.recompute('bad', '2024-01-01 00:00+00'); ROLLBACK;
 BEGIN; ALTER TABLE bad RENAME amount TO amout; CALL cvm.recompute('bad', '2024-01-01 00:00+00'); ROLLBACK;
 BEGIN; ALTER TABLE bad ALTER customer_id TYPE varchar(10); CALL cvm.recompute('bad', '2024-01-01 00:00+00'); ROLLBACK;
+-- check says so before
+BEGIN; ALTER TABLE bad ALTER customer_id TYPE varchar(10); SELECT level, finding, hint FROM cvm.check('bad') WHERE level = 'error'; ROLLBACK;
+SELECT count(*) AS errors FROM cvm.check('bad') WHERE level = 'error';
 CALL cvm.recompute('bad', 'infinity');
 CALL cvm.recompute(NULL);
 CALL cvm.recompute('nobody');

@@ -186,6 +186,11 @@ CALL cvm.recompute('shop', :end);
 SELECT role, status, reason FROM cvm.models WHERE run_id = (SELECT max(run_id) FROM cvm.run WHERE portfolio = 'shop') ORDER BY role;
 SELECT count(*) AS still_live FROM live JOIN cvm.models m USING (model_id) WHERE m.is_live;
 SELECT count(*) AS other FROM cvm_shop.clv WHERE model_id NOT IN (SELECT model_id FROM live);
+-- cvm.check says so, since nobody sees the warning of a job; its numbers are those of the models
+SELECT c.level, replace(replace(c.finding, m.model_id::text, '<refit>'), l.model_id::text, '<live>') AS finding, replace(c.hint, m.model_id::text, '<refit>') AS hint
+FROM cvm.check('shop') c, (SELECT max(model_id) AS model_id FROM cvm.models WHERE portfolio = 'shop' AND role = 'purchases') m,
+     (SELECT model_id FROM live JOIN cvm.models USING (model_id) WHERE role = 'purchases') l
+WHERE c.finding LIKE '%rejected%' \gx
 -- its index is that of plain SQL in the bins of the fit
 SELECT d.input, d.exceeded, near(d.psi, cvm.psi(i.counts, c.counts)) AS as_plain_sql, abs(d.chance / (21.666 * (1 / n.fitted + 1 / n.now)) - 1) < 2e-3 AS chance
 FROM cvm.drift d JOIN cvm.model_input i ON i.model_id = d.model_id AND i.input = d.input,
@@ -197,8 +202,10 @@ FROM cvm.drift d JOIN cvm.model_input i ON i.model_id = d.model_id AND i.input =
 WHERE d.portfolio = 'shop' AND d.input = 'mean_spend' AND d.run_id = (SELECT max(run_id) FROM cvm.run WHERE portfolio = 'shop');
 -- somebody knows better
 SELECT cvm.promote((SELECT max(model_id) FROM cvm.models WHERE portfolio = 'shop')) = (SELECT max(model_id) FROM cvm.models WHERE portfolio = 'shop' AND role = 'purchases') AS promoted;
+SELECT count(*) AS rejected FROM cvm.check('shop') WHERE finding LIKE '%rejected%';
 CALL cvm.recompute('shop', :end);
 SELECT cvm.unpin('shop');
+SELECT count(*) AS rejected FROM cvm.check('shop') WHERE finding LIKE '%rejected%';
 CALL cvm.recompute('shop', :end);
 SELECT status, reason, count(*) FROM cvm.models WHERE portfolio = 'shop' AND is_live GROUP BY 1, 2;
 -- a refit that falls to a lower rung does not go live either: customers who do not differ

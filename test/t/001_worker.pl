@@ -87,6 +87,37 @@ is(value_of($node, 'postgres', "SELECT cvm.cancel_job($job)"), 'f', 'there is no
 $node->safe_psql('postgres', "SELECT cvm.unschedule($second)");
 is(value_of($node, 'postgres', "SELECT count(*) FROM cvm.job_runs WHERE job_id = $second"), '1', 'runs outlive their job');
 
+# Cancelled again while it records its end, which a lock holds up.
+sub cancel_thrice
+{
+	my ($before, $out, $in) = (last_run($node, 'postgres', 'run_id'), '', '');
+	set_feed($node, 'postgres', 60, 0);
+	$node->safe_psql('postgres', "SELECT cvm.run_job($job)");
+	wait_for($node, 'postgres', "SELECT count(*) = 1 FROM cvm.progress WHERE phase = 'summarise' AND run_id > $before", 'a run to cancel is under way');
+	set_feed($node, 'postgres', 0, 0);
+	my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$out,
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	$in .= "BEGIN;\nLOCK TABLE cvm.run IN SHARE MODE;\n\\echo locked\n";
+	$psql->pump until $out =~ /locked/;
+	is(value_of($node, 'postgres', "SELECT cvm.cancel_job($job)"), 't', 'it is cancelled');
+	wait_for($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'cvm job' AND wait_event_type = 'Lock'}, 'it waits to record its end');
+	for (2, 3)
+	{
+		is(value_of($node, 'postgres', "SELECT cvm.cancel_job($job)"), 't', "it is cancelled $_ times");
+		sleep 1;
+	}
+	$in .= "COMMIT;\n\\q\n";
+	$psql->finish;
+	wait_for($node, 'postgres', "SELECT open_run_id IS NULL FROM cvm.job WHERE job_id = $job", 'it ends');
+	return $before;
+}
+$node->safe_psql('postgres', "SELECT cvm.alter_job($job, retry_period => '1 s')");
+my $cancelled_run = cancel_thrice();
+sleep 3;
+is(value_of($node, 'postgres', "SELECT string_agg(concat_ws(' ', status, sqlstate), ',') FROM cvm.job_runs WHERE run_id > $cancelled_run"),
+	'cancelled 57014', 'however often it is cancelled it ends as cancelled, and is not retried');
+$node->safe_psql('postgres', "SELECT cvm.alter_job($job, retry_period => '5 minutes')");
+
 # ---------- failures and retries ----------
 
 set_feed($node, 'postgres', 0, 1);
