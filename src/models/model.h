@@ -151,7 +151,8 @@ typedef struct cvm_family
 	/*
 	 * The same future as two numbers, where purchases are a Poisson process until
 	 * the customer leaves: its rate, and the time from now until he leaves (with one
-	 * more purchase, if leaves_at_purchase).  NULL: `times` are all there is.
+	 * more purchase, if leaves_at_purchase).  With whole_times: the chance of a purchase
+	 * at each opportunity, and at how many he is alive.  NULL: `times` are all there is.
 	 */
 	void		(*simulate_life_if_alive) (const double *theta, const cvm_row *row, cvm_rng *rng,
 										   double *rate, double *lifetime);
