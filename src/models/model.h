@@ -23,6 +23,9 @@
 /* A simulated customer with more purchases is cut short and to be refused: nobody waits for what buys for ever. */
 #define CVM_MAX_SIMULATED 1e6
 
+/* One customer's repeat purchases: more is an error of the data, and far from where likelihoods have a maximum to be found. */
+#define CVM_MOST_REPEATS 1e9
+
 typedef enum cvm_kind
 {
 	CVM_PURCHASES,				/* rows of x, t_x, age */
