@@ -64,10 +64,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN n.bins < 2 OR n.expected = 0 OR n.actual = 0 THEN 0 ELSE
         (n.bins - 1) * power(1 - 2 / (9.0 * (n.bins - 1)) + 2.3263478740408408 * sqrt(2 / (9.0 * (n.bins - 1))), 3)
         * (1 / n.expected + 1 / n.actual) END::float8
-    FROM (SELECT cardinality(psi_chance.expected) AS bins, (SELECT sum(e) FROM unnest(psi_chance.expected) AS e) AS expected,
-                 (SELECT sum(a) FROM unnest(psi_chance.actual) AS a) AS actual) AS n $$;
+    FROM (SELECT cardinality(psi_chance.expected) AS bins,
+                 (SELECT sum(e) FROM unnest(cvm.numbers('an expected count', psi_chance.expected, 0)) AS e) AS expected,
+                 (SELECT sum(a) FROM unnest(cvm.numbers('an actual count', psi_chance.actual, 0)) AS a) AS actual
+          WHERE cvm.argument('the difference between the lengths of expected and actual',
+                             cardinality(psi_chance.expected) - cardinality(psi_chance.actual), 0, 0) = 0) AS n $$;
 COMMENT ON FUNCTION cvm.psi_chance(float8[], float8[]) IS
-'What the population stability index of two samples, given as counts over the same bins, exceeds by chance alone once in a hundred times: chi-square(.99; bins - 1) (1/n + 1/m) (Yurdakul 2018). 0 where there is one bin, or none in a sample.';
+'What the population stability index of two samples, given as counts over the same bins, exceeds by chance alone once in a hundred times: chi-square(.99; bins - 1) (1/n + 1/m) (Yurdakul 2018). 0 where there is one bin, or none in a sample. 22023 for lengths that differ and counts that are negative or not finite, 22004 for a NULL among them.';
 
 CREATE FUNCTION cvm.record_drift(run_id bigint, portfolio text, as_of timestamptz, model_id bigint, input text, counts float8[], threshold float8) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -133,18 +133,25 @@ CREATE AGGREGATE cvm.grr(opening float8, closing float8) (
 );
 COMMENT ON AGGREGATE cvm.grr(float8, float8) IS 'Gross revenue retention, as for numeric; each float counts as the shortest decimal that stands for it.';
 
+-- Parts that make up a whole may exceed it by their rounding.
+CREATE FUNCTION cvm.revenue_lost(opening float8, contraction float8, churned float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN least(cvm.argument('contraction + churned', cvm.argument('contraction', contraction, 0) + cvm.argument('churned', churned, 0),
+                          0, cvm.argument('opening', opening, 0) * (1 + 1e-12)), opening);
+COMMENT ON FUNCTION cvm.revenue_lost(float8, float8, float8) IS
+'Recurring revenue lost of that at the start: contraction + churned, both >= 0 and together at most opening (22023): nobody loses more than there was.';
+
 CREATE FUNCTION cvm.nrr(opening float8, expansion float8, contraction float8, churned float8) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (cvm.argument('opening', opening, 0) + cvm.argument('expansion', expansion, 0)
-        - cvm.argument('contraction', contraction, 0) - cvm.argument('churned', churned, 0)) / nullif(opening, 0);
+RETURN (opening - cvm.revenue_lost(opening, contraction, churned) + cvm.argument('expansion', expansion, 0)) / nullif(opening, 0);
 COMMENT ON FUNCTION cvm.nrr(float8, float8, float8, float8) IS
-'Net revenue retention from its parts: (opening + expansion - contraction - churned) / opening, all >= 0 and of customers who were there at the start. NULL without opening revenue.';
+'Net revenue retention from its parts: (opening + expansion - contraction - churned) / opening, all >= 0 and of customers who were there at the start. NULL without opening revenue; 22023 for negative parts, and for contraction + churned above opening.';
 
 CREATE FUNCTION cvm.grr(opening float8, contraction float8, churned float8) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (cvm.argument('opening', opening, 0) - cvm.argument('contraction', contraction, 0) - cvm.argument('churned', churned, 0)) / nullif(opening, 0);
+RETURN (opening - cvm.revenue_lost(opening, contraction, churned)) / nullif(opening, 0);
 COMMENT ON FUNCTION cvm.grr(float8, float8, float8) IS
-'Gross revenue retention from its parts: (opening - contraction - churned) / opening, all >= 0. NULL without opening revenue.';
+'Gross revenue retention from its parts: (opening - contraction - churned) / opening, 0 to 1, all >= 0. NULL without opening revenue; 22023 for negative parts, and for contraction + churned above opening.';
 
 -- ---------- repeat purchases ----------
 

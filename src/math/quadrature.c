@@ -158,6 +158,8 @@ walk_one_side(walk *w, cvm_integrand f, const void *context, double from, double
 		term = density * f(p, context);
 		w->mass += density;
 		w->sum += term;
+		if (!isfinite(w->sum))
+			break;				/* nothing adds to that */
 		if (density <= NEGLIGIBLE * w->mass && term <= NEGLIGIBLE * w->sum
 			&& density <= last_density && term <= last_term)
 			break;

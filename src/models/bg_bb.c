@@ -436,14 +436,24 @@ simulate_alive(cvm_rng *rng, double p, double last, double *times, int max)
 	return n;
 }
 
+/* The chance of a purchase, and the opportunities at which he is alive. */
+static void
+simulate_life_if_alive(const double *theta, const cvm_row *row, cvm_rng *rng, double *p, double *survived)
+{
+	alive		c = posterior(theta, row);
+
+	*p = cvm_rng_beta(rng, c.alpha, c.beta);
+	*survived = 1 + failures(rng, cvm_rng_beta(rng, c.gamma, c.delta));
+}
+
 static int
 simulate_if_alive(const double *theta, const cvm_row *row, cvm_rng *rng,
 				  double horizon, double *times, int max)
 {
-	alive		c = posterior(theta, row);
-	double		p = cvm_rng_beta(rng, c.alpha, c.beta);
-	double		survived = 1 + failures(rng, cvm_rng_beta(rng, c.gamma, c.delta));
+	double		p,
+				survived;
 
+	simulate_life_if_alive(theta, row, rng, &p, &survived);
 	return simulate_alive(rng, p, fmin(survived, floor(horizon)), times, max);
 }
 
@@ -486,5 +496,6 @@ const cvm_family cvm_bg_bb = {
 	.pmf_if_alive = pmf_if_alive,
 	.next_purchase_if_alive = next_purchase_if_alive,
 	.simulate_if_alive = simulate_if_alive,
+	.simulate_life_if_alive = simulate_life_if_alive,
 	.simulate = simulate,
 };

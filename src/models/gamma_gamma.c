@@ -24,6 +24,8 @@ check_row(const cvm_row *row)
 {
 	if (!(row->x >= 0 && isfinite(row->x)) || row->x != floor(row->x))
 		return "x is not a whole number of repeat purchases, 0 or more";
+	if (row->x > CVM_MOST_REPEATS)
+		return "x is more than a thousand million repeat purchases";
 	if (row->x > 0 && !(row->mean_spend > 0 && isfinite(row->mean_spend)))
 		return "mean_spend is not a finite number above 0";
 	if (!(row->weight > 0 && isfinite(row->weight)))

@@ -23,6 +23,9 @@
 /* A simulated customer with more purchases is cut short and to be refused: nobody waits for what buys for ever. */
 #define CVM_MAX_SIMULATED 1e6
 
+/* One customer's repeat purchases: more is an error of the data, and far from where likelihoods have a maximum to be found. */
+#define CVM_MOST_REPEATS 1e9
+
 typedef enum cvm_kind
 {
 	CVM_PURCHASES,				/* rows of x, t_x, age */
@@ -151,7 +154,8 @@ typedef struct cvm_family
 	/*
 	 * The same future as two numbers, where purchases are a Poisson process until
 	 * the customer leaves: its rate, and the time from now until he leaves (with one
-	 * more purchase, if leaves_at_purchase).  NULL: `times` are all there is.
+	 * more purchase, if leaves_at_purchase).  With whole_times: the chance of a purchase
+	 * at each opportunity, and at how many he is alive.  NULL: `times` are all there is.
 	 */
 	void		(*simulate_life_if_alive) (const double *theta, const cvm_row *row, cvm_rng *rng,
 										   double *rate, double *lifetime);

@@ -84,22 +84,23 @@ typedef struct workshop
 
 /* ---------- one future ---------- */
 
-/* int_from^to e^(-rate t) dt */
+/* int_from^to e^(-rate t) dt, or its sum over the whole t in (from, to], both whole */
 static double
-annuity(double rate, double from, double to)
+annuity(const cvm_predictive *t, double rate, double from, double to)
 {
 	double		length = to - from;
 
 	if (rate <= 0)
 		return length;
-	return exp(-rate * from) * -expm1(-rate * length) / rate;
+	return exp(-rate * from) * -expm1(-rate * length) / (t->purchases->whole_times ? expm1(rate) : rate);
 }
 
 /*
  * Mean and variance of sum exp(-rate tau) g given what is known of the times: of
  * a purchase at tau, p e^(-rate tau) and p e^(-2 rate tau); of Poisson purchases
  * of rate lambda, by Campbell's theorem, p lambda int e^(-rate t) and
- * p (1 + p) lambda int e^(-2 rate t).
+ * p (1 + p) lambda int e^(-2 rate t); of purchases with chance c at opportunities
+ * t, p c sum e^(-rate t) and p c (1 + p (1 - c)) sum e^(-2 rate t).
  */
 typedef struct moments
 {
@@ -116,22 +117,34 @@ add_purchase(const cvm_predictive *t, double at, moments *sum)
 	sum->variance += t->p * worth * worth;
 }
 
-/* The purchases of one who buys at rate lambda until he leaves. */
+/* Time to the next purchase at rate lambda, or with chance lambda at each opportunity. */
+static double
+gap(const cvm_predictive *t, cvm_rng *rng, double lambda)
+{
+	double		wait = cvm_rng_exponential(rng);
+
+	return t->purchases->whole_times ? 1 + floor(wait / -log1p(-lambda)) : wait / lambda;
+}
+
+/* The purchases of one who buys at rate lambda until he leaves: some one by one, many by their moments. */
 static void
 live(const cvm_predictive *t, cvm_rng *rng, double lambda, double lifetime, moments *sum)
 {
-	double		end = fmin(lifetime, t->horizon);
+	bool		whole = t->purchases->whole_times;
+	double		end = fmin(lifetime, whole ? floor(t->horizon) : t->horizon);
 	double		at = 0;
 
 	for (int n = 0;; n++)
 	{
 		if (n % ONE_BY_ONE == 0 && n > 0 && lambda * (end - at) > ONE_BY_ONE)
 		{
-			sum->mean += t->p * lambda * annuity(t->rate, at, end);
-			sum->variance += t->p * (1 + t->p) * lambda * annuity(2 * t->rate, at, end);
+			double		chance = whole ? lambda : 0;
+
+			sum->mean += t->p * lambda * annuity(t, t->rate, at, end);
+			sum->variance += t->p * lambda * (1 + t->p * (1 - chance)) * annuity(t, 2 * t->rate, at, end);
 			break;
 		}
-		at += cvm_rng_exponential(rng) / lambda;
+		at += gap(t, rng, lambda);
 		if (!(at <= end) || isinf(at))
 			break;
 		add_purchase(t, at, sum);

@@ -10,6 +10,8 @@ cvm_check_purchases(const cvm_row *row)
 {
 	if (!(row->x >= 0 && isfinite(row->x)) || row->x != floor(row->x))
 		return "x is not a whole number of repeat purchases, 0 or more";
+	if (row->x > CVM_MOST_REPEATS)
+		return "x is more than a thousand million repeat purchases";
 	if (!(row->age >= 0 && isfinite(row->age)))
 		return "age is negative or not finite";
 	if (!(row->t_x >= 0 && isfinite(row->t_x)))

@@ -15,6 +15,7 @@
 
 #include <math.h>
 
+#define MOST_INTERVALS 1e300	/* nobody lives for more: what would overflow is cut here */
 #define MANY_STAGES 3000		/* more than these in a horizon are integrated over lambda */
 #define NEGLIGIBLE 1e-17
 
@@ -286,7 +287,7 @@ worth_given_lambda(outlook *o, double e)
 	const cvm_regular *c = o->c;
 	double		factor = 1 / c->all;
 
-	o->lambda = e / c->alpha;
+	o->lambda = fmin(e / c->alpha, MOST_INTERVALS / (isinf(o->horizon) ? 1 : fmax(o->horizon, 1)));
 	o->log_y = -log1p(o->rate / o->lambda);
 	o->loss = -expm1(c->k * o->log_y);
 	o->power[0] = 1;
@@ -302,6 +303,15 @@ worth_given_lambda(outlook *o, double e)
 		return worth_by_counts(o);
 	return cvm_beta_mean(worth_given_p, o, c->a, c->b,
 						 fmax(o->loss, c->k / (o->lambda * o->horizon)));
+}
+
+/* 1 + w - e^w, also where w^2 is far below the rounding of w */
+static double
+log_peak(double w)
+{
+	if (fabs(w) < 1e-3)
+		return -w * w * (1.0 / 2 + w * (1.0 / 6 + w * (1.0 / 24 + w * (1.0 / 120 + w / 720))));
+	return w - expm1(w);
 }
 
 /*
@@ -334,12 +344,13 @@ mean_over_lambda(const cvm_regular *c, double rate, double horizon)
 		{
 			double		w = side == 0 ? i * step : -i * step;
 			double		e = exp(centre + w);
-			double		density = exp(log_scale + (normalise ? c->shape * (w - expm1(w)) : c->shape * w - e));
+			double		density = exp(log_scale + (normalise ? c->shape * log_peak(w) : c->shape * w - e));
 			double		term = density > 0 ? density * worth_given_lambda(&o, e) : 0;
 
 			mass += density;
 			sum += term;
-			if (term <= NEGLIGIBLE * sum && term <= last && (!normalise || density <= NEGLIGIBLE * mass))
+			if (!isfinite(sum)
+				|| (term <= NEGLIGIBLE * sum && term <= last && (!normalise || density <= NEGLIGIBLE * mass)))
 				break;
 			last = term;
 		}

@@ -233,8 +233,49 @@ nothing(DestReceiver *self)
 {
 }
 
+/* The line of the context that quotes the query of a feed, put into words. */
+static char *
+context_without_query(const char *context, const char *query, const char *words)
+{
+	const char *found = context ? strstr(context, query) : NULL;
+	const char *begin = found;
+	const char *end;
+
+	if (found == NULL)
+		return unconstify(char *, context);
+	while (begin > context && begin[-1] != '\n')
+		begin--;
+	end = strchr(found + strlen(query), '\n');
+	return psprintf("%.*s%s%s", (int) (begin - context), context, words, end ? end : "");
+}
+
+/* A query of a feed may be a page long and not of the user's making: its errors name the feed instead. */
 static void
-receive(Summary *summary, const char *query, void (*start) (DestReceiver *, int, TupleDesc),
+run_feed(const Summary *summary, const char *query, const char *feed, SPIExecuteOptions *options)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (SPI_execute_extended(query, options) != SPI_OK_SELECT)
+			elog(ERROR, "the query of a feed is no SELECT: %s", query);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		error->context = context_without_query(error->context, query,
+											   psprintf("%s of portfolio \"%s\"", feed, summary->plan->portfolio));
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
+static void
+receive(Summary *summary, const char *query, const char *feed, void (*start) (DestReceiver *, int, TupleDesc),
 		bool (*receive_row) (TupleTableSlot *, DestReceiver *))
 {
 	SPIExecuteOptions options = {0};
@@ -251,8 +292,7 @@ receive(Summary *summary, const char *query, void (*start) (DestReceiver *, int,
 	summary->receiver.mydest = DestTuplestore;	/* "some tuples go somewhere" */
 	options.read_only = true;	/* one snapshot for all queries */
 	options.dest = &summary->receiver;
-	if (SPI_execute_extended(query, &options) != SPI_OK_SELECT)
-		elog(ERROR, "the query of a feed is no SELECT: %s", query);
+	run_feed(summary, query, feed, &options);
 }
 
 /* ---------- one record per customer ---------- */
@@ -370,14 +410,14 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	summary->stats = cvm_population_begin(plan, population, context);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	receive(summary, plan->purchases_query, start_purchases, receive_purchase);
+	receive(summary, plan->purchases_query, "purchases feed", start_purchases, receive_purchase);
 	if (plan->contracts.query)
-		receive(summary, plan->contracts.query, start_subscriptions, receive_subscription);
+		receive(summary, plan->contracts.query, "subscriptions feed", start_subscriptions, receive_subscription);
 	if (population->purchases_read > population->after_as_of ||
 		population->subscriptions_read > population->subscriptions_after_as_of)
 	{
 		check_output(summary);
-		receive(summary, prior_query(plan), start_prior, receive_prior);
+		receive(summary, prior_query(plan), "segments of the published run", start_prior, receive_prior);
 	}
 	PopActiveSnapshot();
 	summarise_buckets(summary);

@@ -149,5 +149,8 @@ SELECT error_of('SELECT cvm.' || call) AS result, call FROM unnest(ARRAY[
     $$fit('bg/nbd', h, '2024-01-01 00:00+00', make_interval(days => customer)) FROM history$$,
     $$fit('bg/nbd', h, '2024-01-01 00:00+00') FROM (SELECT h FROM history UNION ALL SELECT cvm.purchase_history('2023-01-01'::date, 1, '7 days')) h$$,
     $$fit_spend(h) FROM (SELECT h FROM history UNION ALL SELECT cvm.purchase_history(d, 1, '7 days') FROM unnest('{2023-01-01, 2023-02-01}'::date[]) d) h$$]) call;
+SELECT error_of('SELECT cvm.' || call) AS result, call FROM unnest(ARRAY[
+    $$fit('bg/nbd', 1e300, 1, 10)$$, $$fit('pareto/nbd', 2e9, 1, 10)$$, $$fit_spend(1e300, 10)$$]) call;
+SELECT cvm.fit('bg/nbd', 1e9, 1, 10) IS NOT NULL AS allowed, cvm.fit_spend(1e9, 10) IS NOT NULL AS allowed_spend;
 
 DROP SCHEMA fit_test CASCADE;

@@ -274,6 +274,10 @@ BEGIN; INSERT INTO local_sales VALUES (70, 'a70', '2024-03-31 12:00', '-Infinity
 BEGIN; INSERT INTO local_sales VALUES (70, 'a70', '-infinity', 1); CALL cvm.recompute('local', '2024-12-01 00:00+00'); ROLLBACK;
 BEGIN; INSERT INTO local_sales VALUES (70, 'a70', 'infinity', 1); CALL cvm.recompute('local', '2024-12-01 00:00+00'); ROLLBACK;
 BEGIN; INSERT INTO local_sales VALUES (70, 'a70', '2024-03-31 12:00', 1e18); CALL cvm.recompute('local', '2024-12-01 00:00+00'); ROLLBACK;
+-- the context names the feed, not the query over it
+\set SHOW_CONTEXT errors
+BEGIN; INSERT INTO local_sales VALUES (70, 'a70', '2024-03-31 12:00', 1e18); CALL cvm.recompute('local', '2024-12-01 00:00+00'); ROLLBACK;
+\set SHOW_CONTEXT never
 -- keys and amounts of other types give the same: composite customers, real amounts, orders that are arrays
 CREATE TYPE tenant_customer AS (tenant text, id int);
 CREATE TABLE odd_sales AS SELECT ROW(CASE WHEN customer_id % 2 = 0 THEN 't' END, customer_id)::tenant_customer AS who, ARRAY[order_no] AS orders,

@@ -14,6 +14,7 @@
 #include "truth/vectors_mbg_cnbd_k.h"
 
 #include <string.h>
+#include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -115,6 +116,35 @@ test_clock(const cvm_family *f)
 	ok(fabs(f->expected_if_alive(theta, &row, 100) - (100 - .5 + 1 / 24.)) < 1e-2,
 	   "%s: renewals in 100 mean intervals, less half an interval, plus half the variance: %.4f", f->name,
 	   f->expected_if_alive(theta, &row, 100));
+}
+
+/*
+ * Rates that overflow, and densities of lambda far narrower than a double: all
+ * purchases of a lifetime are made, (a + b - 1) / (a - 1) but for the k-th part of
+ * an interval, and soon.
+ */
+static void
+test_rush(const cvm_family *f)
+{
+	static const double thetas[][5] = {
+		{3, 1e300, 1e-300, 1e10, 1e-10}, {3, 1e300, 1e-300, 2, 3}, {3, 1e20, 1e-20, 2, 3}, {12, 1e14, 1e-4, 3, 4}
+	};
+	double		new_customer = strcmp(f->name, "mbg/cnbd-k") == 0;	/* leaves at the first purchase already */
+	double		worst = 0;
+	clock_t		start = clock();
+	double		seconds;
+
+	for (size_t i = 0; i < COUNT(thetas); i++)
+	{
+		double		a = thetas[i][3],
+					b = thetas[i][4];
+		double		stays = new_customer ? b / (a + b) : 1;
+		double		left = new_customer ? b + 1 : b;
+
+		worst = fmax(worst, relative_error(f->expected(thetas[i], 1), stays * (a + left - 1) / (a - 1), 1e-15));
+	}
+	seconds = (double) (clock() - start) / CLOCKS_PER_SEC;
+	ok(worst < 1e-10 && seconds < 0.5, "%s: an endless rate, off by %.1e", f->name, worst);
 }
 
 /* Sums over stages and the integral over lambda meet where one hands over to the other. */
@@ -374,6 +404,7 @@ main(void)
 		test_check_row(f);
 		test_domain(f);
 		test_clock(f);
+		test_rush(f);
 		test_seam(f);
 		test_boundaries(f);
 		test_search(f);

@@ -203,6 +203,69 @@ test_coverage(const char *what, const setting *market, double max_x, double max_
 	cvm_predictive_free(table);
 }
 
+/*
+ * BG/BB by its coins, one opportunity after the other: who lives on for thousands
+ * of purchases, as in a portfolio of days, is neither cut short nor waited for.
+ */
+static void
+test_opportunities(void)
+{
+	static const double theta[] = {2, 1, 0.5, 20};
+	static const double spend[] = {4, 12, 80};
+	static const double levels[] = {0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
+	const cvm_family *family = cvm_family_find("bg/bb");
+	cvm_row		row = {.x = 6, .t_x = 12, .age = 12, .mean_spend = 20, .weight = 1};
+	double		rate = 0.0005;
+	double		nu = spend[1] + spend[0] * row.x;
+	double		money = spend[2] + row.x * row.mean_spend;
+	double		mean = family->discounted_if_alive(theta, &row, rate, INFINITY) * spend[0] * money / (nu - 1);
+	cvm_predictive *table;
+	double		start = seconds();
+	double		spent;
+	cvm_rng		rng;
+	enum
+	{
+		N = 4000
+	};
+	double		draws[N];
+	double		worst = 0;
+	double		most = 0;
+
+	cvm_predictive_new(family, theta, NULL, spend, rate, INFINITY, 12, 700, 1, &cvm_plain_env, &table);
+	spent = seconds() - start;
+	cvm_rng_seed(&rng, 78);
+	for (int i = 0; i < N; i++)
+	{
+		double		p = cvm_rng_beta(&rng, theta[0] + row.x, theta[1] + row.age - row.x);
+		double		leave = cvm_rng_beta(&rng, theta[2], theta[3] + row.age + 1);
+		double		scale = money / cvm_rng_gamma(&rng, nu);
+		double		bought = 0;
+
+		draws[i] = 0;
+		for (int j = 1; j * rate < 20 && (j == 1 || cvm_rng_uniform(&rng) >= leave); j++)
+			if (cvm_rng_uniform(&rng) < p)
+			{
+				draws[i] += exp(-rate * j) * cvm_rng_gamma(&rng, spend[0]) * scale;
+				bought++;
+			}
+		most = fmax(most, bought);
+	}
+	for (size_t k = 0; k < COUNT(levels); k++)
+	{
+		cvm_prediction at;
+		int			below = 0;
+
+		cvm_predict(table, &row, 1, mean, 0, levels[k], levels[k], &at);
+		for (int i = 0; i < N; i++)
+			below += draws[i] <= at.low;
+		worst = fmax(worst, fabs((double) below / N - levels[k]));
+	}
+	ok(worst < 0.037 && most > 5000, "BG/BB, up to %g purchases: share below a quantile is off by at most %.4f", most, worst);
+	ok(spent < 5, "... and a table takes a moment");
+	printf("# table of BG/BB %.3f s\n", spent);
+	cvm_predictive_free(table);
+}
+
 /* The mean of the quantile function over all levels is the closed-form mean. */
 static void
 test_mean(const char *what, setting s)
@@ -471,6 +534,7 @@ main(void)
 	test_coverage("CDNOW, half a year", &market, 60, 100);
 	market = (setting) {.theta = loyal, .spend = light, .rate = 0, .horizon = 52};
 	test_coverage("a year undiscounted", &market, 60, 100);
+	test_opportunities();
 	s.row = (cvm_row) {.x = 6, .t_x = 30, .age = 35, .mean_spend = 50, .weight = 1};
 	s.p_alive = 0.8;
 	test_mean("CDNOW, x = 6", s);
