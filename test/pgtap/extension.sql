@@ -36,7 +36,9 @@ WHERE ARRAY['cvm.purchase_history', 'cvm.model', 'cvm.covariate_model', 'cvm.rfm
 SELECT cmp_ok(count(*), '>', 100::bigint, 'the types have functions') FROM type_function;
 SELECT is_empty($$SELECT signature FROM type_function WHERE provolatile <> 'i'$$, 'functions of the types are immutable');
 SELECT is_empty($$SELECT signature FROM type_function WHERE proparallel <> 's'$$, 'functions of the types are parallel safe');
-SELECT is_empty($$SELECT signature FROM type_function WHERE prokind = 'f' AND NOT proisstrict AND NOT 'internal'::regtype = ANY (proargtypes)$$,
+-- (a customer without a history is a prospect)
+SELECT is_empty($$SELECT signature FROM type_function WHERE prokind = 'f' AND NOT proisstrict AND NOT 'internal'::regtype = ANY (proargtypes)
+    AND proname <> 'lifecycle_stage'$$,
     'functions of the types answer NULL for NULL');
 SELECT is_empty($$SELECT signature FROM type_function JOIN pg_aggregate ON aggfnoid = type_function.oid
     WHERE aggcombinefn = 0 OR aggserialfn = 0 OR aggdeserialfn = 0$$, 'aggregates combine and travel between workers');
