@@ -163,6 +163,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.refuse_cost(text, text) IS 'Raises 22004 about an order without a cost.';
 
+CREATE FUNCTION cvm.refuse_money(portfolio text, customer text, role text, value numeric) RETURNS numeric
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('the purchases feed of portfolio "%s" has a row with a %s that is %s', portfolio, role, value),
+        DETAIL = format('It belongs to customer %s.', customer),
+        HINT = 'Map a view that gives every row a finite one.';
+END $$;
+COMMENT ON FUNCTION cvm.refuse_money(text, text, text, numeric) IS 'Raises 22023 about a cost or discount that is NaN or infinite.';
+
+CREATE FUNCTION cvm.money_or_none(portfolio text, role text) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN pg_catalog.format('CASE WHEN d.%1$I IS NULL THEN 0 WHEN abs(d.%1$I) < ''Infinity'' THEN d.%1$I ELSE cvm.refuse_money(%2$L, d.customer::text, %1$L, d.%1$I) END', role, portfolio);
+COMMENT ON FUNCTION cvm.money_or_none(text, text) IS 'SQL of a cost or discount of d, 0 where there is none; what is no number raises (cvm.refuse_money).';
+
 -- ---------- the query ----------
 
 CREATE FUNCTION cvm.decimal_of(col text, type oid) RETURNS text
@@ -235,8 +250,9 @@ BEGIN
         key := format('f.%I', feed.columns ->> 'order_id');
     END IF;
     IF feed.columns ? 'cost' AND cvm.value_basis(options, feed.columns) <> 'revenue' THEN
-        cost := format('CASE WHEN NOT d.is_seen THEN 0 WHEN d.cost IS NULL AND NOT d.is_refund AND d.amount >= 0 THEN %s ELSE coalesce(d.cost, 0) END',
-                       CASE WHEN strict THEN format('cvm.refuse_cost(%L, d.customer::text)', portfolio) ELSE 'NULL' END);
+        cost := format('CASE WHEN NOT d.is_seen THEN 0 WHEN d.cost IS NULL AND NOT d.is_refund AND d.amount >= 0 THEN %s ELSE %s END',
+                       CASE WHEN strict THEN format('cvm.refuse_cost(%L, d.customer::text)', portfolio) ELSE 'NULL' END,
+                       CASE WHEN strict THEN cvm.money_or_none(portfolio, 'cost') ELSE 'coalesce(d.cost, 0)' END);
     END IF;
     IF feed.columns ? 'currency' THEN
         IF home IS NULL THEN
@@ -261,7 +277,7 @@ BEGIN
         dated AS (SELECT l.*, %12$s AS order_at FROM line l),
         valued AS (
             SELECT v.*, v.paid * v.rate AS revenue, (v.paid - v.all_cost) * v.rate AS value
-            FROM (SELECT d.*, CASE WHEN d.is_seen THEN d.amount - coalesce(d.discount, 0) ELSE d.amount END AS paid, %13$s AS all_cost, %14$s AS rate
+            FROM (SELECT d.*, CASE WHEN d.is_seen THEN d.amount - %17$s ELSE d.amount END AS paid, %13$s AS all_cost, %14$s AS rate
                   FROM (SELECT d.*, (d.order_at AT TIME ZONE %15$L)::date AS order_day FROM dated d) d %16$s) v),
         grouped AS (
             SELECT v.customer, min(v.instant) FILTER (WHERE NOT v.is_refund) AS order_at, min(v.instant) AS first_at, bool_and(v.is_seen) AS is_seen,
@@ -274,7 +290,8 @@ BEGIN
         CASE WHEN feed.columns ? 'refund_of' THEN format('f.%I IS DISTINCT FROM NULL', feed.columns ->> 'refund_of') ELSE 'false' END,
         cvm.optional_decimal(portfolio, relation, 'discount'), cvm.optional_decimal(portfolio, relation, 'cost'),
         CASE WHEN feed.columns ? 'currency' THEN format('f.%I::text COLLATE "C"', feed.columns ->> 'currency') ELSE 'NULL::text' END,
-        feed.columns ->> 'amount', feed.relation_schema, feed.relation_name, order_at, cost, rate, time_zone, rates);
+        feed.columns ->> 'amount', feed.relation_schema, feed.relation_name, order_at, cost, rate, time_zone, rates,
+        CASE WHEN NOT feed.columns ? 'discount' THEN '0' WHEN strict THEN cvm.money_or_none(portfolio, 'discount') ELSE 'coalesce(d.discount, 0)' END);
 END $$;
 COMMENT ON FUNCTION cvm.money_query(text, text, jsonb, boolean) IS
 'SQL that begins a query over the purchases feed with its stages; $1 is as_of. strict: what can not be valued raises (cvm.refuse_rate, cvm.refuse_cost) instead of being NULL. 22023 a currency column without portfolio_currency.';

@@ -59,8 +59,8 @@ row_error_context(void *arg)
 }
 
 /* -1 for -infinity, 1 for infinity, else 0 */
-static int
-infinite(Datum value, Oid type)
+int
+cvm_infinite_time(Datum value, Oid type)
 {
 	if (type == DATEOID)
 		return DATE_IS_NOEND(DatumGetDateADT(value)) - DATE_IS_NOBEGIN(DatumGetDateADT(value));
@@ -70,7 +70,7 @@ infinite(Datum value, Oid type)
 static TimestampTz
 read_time(const RecomputePlan *plan, TupleTableSlot *slot, int column, Oid type)
 {
-	if (infinite(slot->tts_values[column], type) != 0)
+	if (cvm_infinite_time(slot->tts_values[column], type) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("a subscription can not %s", column == 1 ? "start at an infinite time" : "end before all time"),
@@ -81,8 +81,16 @@ read_time(const RecomputePlan *plan, TupleTableSlot *slot, int column, Oid type)
 static void
 read_price(const SubscriptionTypes *types, TupleTableSlot *slot, Subscription *subscription)
 {
-	CvmAmount	price = cvm_amount_from_datum(slot->tts_values[3], types->price);
+	const char *odd = cvm_amount_not_finite(slot->tts_values[3], types->price);
+	CvmAmount	price;
 
+	if (odd)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a subscription has a price that is %s", odd),
+				 errdetail("It belongs to customer %s.", customer_text(slot)),
+				 errhint("Map a view that leaves such rows out; cvm.check counts them.")));
+	price = cvm_amount_from_datum(slot->tts_values[3], types->price);
 	if (price.mantissa < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -107,7 +115,7 @@ read_end(const RecomputePlan *plan, const SubscriptionTypes *types, TupleTableSl
 	int32		day;
 
 	subscription->ended_on = CVM_RUNNING;
-	if (slot->tts_isnull[2] || infinite(slot->tts_values[2], types->ended) > 0)
+	if (slot->tts_isnull[2] || cvm_infinite_time(slot->tts_values[2], types->ended) > 0)
 		return;
 	ended = read_time(plan, slot, 2, types->ended);
 	day = cvm_local_day(plan, ended);

@@ -66,6 +66,8 @@ extern bool cvm_subscription_read(const RecomputePlan *plan, const SubscriptionT
 								  TupleTableSlot *slot, Subscription *subscription);
 /* ERROR if its customer, start or price is NULL */
 extern void cvm_subscription_refuse_null(const RecomputePlan *plan, TupleTableSlot *slot);
+/* -1 or 1 for a date or timestamp of minus or plus infinity, else 0 */
+extern int	cvm_infinite_time(Datum value, Oid type);
 /* as an event of a feed and back: fills at, mantissa and period of the purchase, not its scale */
 extern void cvm_subscription_pack(const Subscription *subscription, CvmPurchase *event);
 extern Subscription cvm_subscription_unpack(const CvmPurchase *event);

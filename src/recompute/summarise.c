@@ -77,6 +77,18 @@ refuse_null(Summary *summary, TupleTableSlot *slot)
 			 errhint("Map a view that leaves such rows out; cvm.check counts them.")));
 }
 
+/* Likewise of a time or an amount that is no number. */
+static void
+refuse_odd(Summary *summary, TupleTableSlot *slot, const char *what, const char *odd)
+{
+	ereport(ERROR,
+			(errcode(strcmp(what, "a time") == 0 ? ERRCODE_DATETIME_VALUE_OUT_OF_RANGE : ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the purchases feed of portfolio \"%s\" has a row with %s that is %s",
+					summary->plan->portfolio, what, odd),
+			 errdetail("It belongs to customer %s.", customer_text(summary, slot->tts_values[0])),
+			 errhint("Map a view that leaves such rows out; cvm.check counts them.")));
+}
+
 /* What converting a row's time or amount says on error. */
 static void
 row_error_context(void *arg)
@@ -94,7 +106,12 @@ convert_purchase(Summary *summary, TupleTableSlot *slot, CvmPurchase *purchase)
 	CvmAmount	amount;
 	void	   *arg[2] = {summary, slot};
 	ErrorContextCallback callback = {error_context_stack, row_error_context, arg};
+	const char *odd = cvm_amount_not_finite(slot->tts_values[2], summary->amount_type);
 
+	if (unlikely(odd))
+		refuse_odd(summary, slot, "an amount", odd);
+	if (unlikely(cvm_infinite_time(slot->tts_values[1], summary->at_type) != 0))
+		refuse_odd(summary, slot, "a time", "infinite");
 	error_context_stack = &callback;
 	purchase->at = cvm_instant_from_datum(&summary->plan->calendar, slot->tts_values[1], summary->at_type);
 	amount = cvm_amount_from_datum(slot->tts_values[2], summary->amount_type);

@@ -200,6 +200,30 @@ cvm_amount_from_int8(int64 value)
 	return (CvmAmount) {value, 0};
 }
 
+/* "NaN" or "infinite", or NULL for a number */
+const char *
+cvm_amount_not_finite(Datum value, Oid type)
+{
+	double		number;
+
+	switch (type)
+	{
+		case NUMERICOID:
+			if (numeric_is_nan(DatumGetNumeric(value)))
+				return "NaN";
+			return numeric_is_inf(DatumGetNumeric(value)) ? "infinite" : NULL;
+		case FLOAT8OID:
+			number = DatumGetFloat8(value);
+			break;
+		case FLOAT4OID:
+			number = DatumGetFloat4(value);
+			break;
+		default:
+			return NULL;
+	}
+	return isfinite(number) ? NULL : isnan(number) ? "NaN" : "infinite";
+}
+
 CvmAmount
 cvm_amount_from_datum(Datum value, Oid type)
 {

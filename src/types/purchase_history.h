@@ -37,6 +37,7 @@ extern CvmAmount cvm_amount_from_float8(double value);
 extern CvmAmount cvm_amount_from_int8(int64 value);
 /* dispatch on numeric, float4, float8, int2, int4, int8; ERROR on others */
 extern CvmAmount cvm_amount_from_datum(Datum value, Oid type);
+extern const char *cvm_amount_not_finite(Datum value, Oid type);
 extern Datum cvm_numeric_from_int128(int128 mantissa, int scale);
 
 /*

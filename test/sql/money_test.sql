@@ -274,6 +274,13 @@ BEGIN; INSERT INTO local_sales VALUES (70, 'a70', '2024-03-31 12:00', '-Infinity
 BEGIN; INSERT INTO local_sales VALUES (70, 'a70', '-infinity', 1); CALL cvm.recompute('local', '2024-12-01 00:00+00'); ROLLBACK;
 BEGIN; INSERT INTO local_sales VALUES (70, 'a70', 'infinity', 1); CALL cvm.recompute('local', '2024-12-01 00:00+00'); ROLLBACK;
 BEGIN; INSERT INTO local_sales VALUES (70, 'a70', '2024-03-31 12:00', 1e18); CALL cvm.recompute('local', '2024-12-01 00:00+00'); ROLLBACK;
+-- a cost or discount that is no number is named
+CREATE TABLE odd_costs (customer int, at date, amount numeric, cost numeric, discount float8);
+SELECT cvm.create_portfolio('odd_costs', 'odd_costs', 'customer', 'at', 'amount', '{"cost": "cost", "discount": "discount", "predictive_interval": false}') IS NOT NULL AS created;
+BEGIN; INSERT INTO odd_costs VALUES (1, '2024-01-01', 5, 'NaN', 0); CALL cvm.recompute('odd_costs', '2024-12-01 00:00+00'); ROLLBACK;
+BEGIN; INSERT INTO odd_costs VALUES (1, '2024-01-01', 5, 1, '-Infinity'); CALL cvm.recompute('odd_costs', '2024-12-01 00:00+00'); ROLLBACK;
+BEGIN; INSERT INTO odd_costs VALUES (1, '2024-01-01', 'NaN', 1, 0); CALL cvm.recompute('odd_costs', '2024-12-01 00:00+00'); ROLLBACK;
+SELECT cvm.drop_portfolio('odd_costs');
 -- the context names the feed, not the query over it
 \set SHOW_CONTEXT errors
 BEGIN; INSERT INTO local_sales VALUES (70, 'a70', '2024-03-31 12:00', 1e18); CALL cvm.recompute('local', '2024-12-01 00:00+00'); ROLLBACK;
