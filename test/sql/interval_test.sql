@@ -1,8 +1,8 @@
 -- intervals of parameters, of customers and of sums (doc/uncertainty.md)
-CREATE SCHEMA interval_test;
-CREATE EXTENSION IF NOT EXISTS cvm;
-SET search_path = interval_test, cvm, public;
 SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS cvm;
+CREATE SCHEMA interval_test;
+SET search_path = interval_test, cvm, public;
 
 -- estimate exp(+- 1.959964 se / estimate): 2 exp(+- 1.959964 x 0.1), 10 exp(+- 1.959964 x 0.2); a held parameter has none
 SELECT parameter, estimate, standard_error, round(low::numeric, 6) AS low, round(high::numeric, 6) AS high
