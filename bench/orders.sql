@@ -5,11 +5,12 @@
 -- of leaving after each purchase a Beta(1, 6).  With n purchases until then, the last comes after a gamma(n)
 -- time (cube of a normal: Wilson & Hilferty 1931) and the others anywhere before it, evenly: no running sums.
 
-CREATE FUNCTION u(customer bigint, k integer, purpose bigint) RETURNS float8
+CREATE OR REPLACE FUNCTION u(customer bigint, k integer, purpose bigint) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ((hashint8extended(customer * 1000 + k, purpose) & ((1::bigint << 52) - 1))::float8 + 0.5) / (1::bigint << 52)::float8;
 
 SET work_mem = '1GB';
+DROP TABLE IF EXISTS orders;
 CREATE TABLE orders AS
 SELECT row_number() OVER (ORDER BY p.ordered_at, p.customer_id) AS order_id, p.*
 FROM (

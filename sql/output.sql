@@ -160,9 +160,10 @@ END $$;
 COMMENT ON FUNCTION cvm.create_output_tables(text, text, text) IS 'Creates the tables of an output schema.';
 
 -- Views of the published run: the subquery lets the executor leave other runs' partitions out.
-CREATE FUNCTION cvm.create_output_views(s text, customer_base_type text) RETURNS void
+CREATE FUNCTION cvm.create_output_views(portfolio text, s text, customer_base_type text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    report record;
     source text := format('FROM %1$I.score s CROSS JOIN %1$I.published p
         WHERE p.only_row AND s.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
 BEGIN
@@ -196,14 +197,18 @@ BEGIN
     EXECUTE format('CREATE MATERIALIZED VIEW %1$I.segment_summary AS
         SELECT t.segment, t.customers, t.residual_value, t.p_alive, t.orders, t.mean_spend, t.equity_share
         FROM %1$I.segment_stat t WHERE t.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
-    EXECUTE format('CREATE UNIQUE INDEX ON %I.segment_summary (segment)', s);
     EXECUTE format('CREATE MATERIALIZED VIEW %1$I.cohort_retention AS
         SELECT t.cohort_on, t.age_periods, t.customers, t.active, t.active::float8 / t.customers AS retention_rate,
                sum(t.value) OVER (PARTITION BY t.cohort_on ORDER BY t.age_periods)::numeric(24,4) AS cumulative_value
         FROM %1$I.cohort_cell t WHERE t.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
-    EXECUTE format('CREATE UNIQUE INDEX ON %I.cohort_retention (cohort_on, age_periods)', s);
+    FOR report IN SELECT r.relation, r.feeds, r.key FROM cvm.output_reports() r LOOP
+        IF report.feeds <> '{}' THEN
+            EXECUTE format('CREATE MATERIALIZED VIEW %I.%I AS SELECT r.* FROM cvm.%I(%L) r', s, report.relation, report.relation || '_report', portfolio);
+        END IF;
+        EXECUTE format('CREATE UNIQUE INDEX ON %I.%I (%s)', s, report.relation, report.key);
+    END LOOP;
 END $$;
-COMMENT ON FUNCTION cvm.create_output_views(text, text) IS 'Creates the views and materialized views of an output schema.';
+COMMENT ON FUNCTION cvm.create_output_views(text, text, text) IS 'Creates the views and materialized views of an output schema.';
 
 -- Ten segments, a partition of the 5 x 5 grid of recency and frequency, and two for those who subscribe but do not buy.
 CREATE FUNCTION cvm.create_segment_rules(s text) RETURNS void
@@ -239,7 +244,7 @@ BEGIN
              WHERE c.oid = customer.attcollation)
         ELSE '' END);
     PERFORM cvm.create_segment_rules(s);
-    PERFORM cvm.create_output_views(s, format_type(cvm.base_type(customer.atttypid), -1));
+    PERFORM cvm.create_output_views(portfolio, s, format_type(cvm.base_type(customer.atttypid), -1));
     FOR relation IN
         SELECT d.relation AS name, d.column_name, d.description,
                CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind

@@ -343,7 +343,8 @@ extern SegmentSum *cvm_score_customers(const RecomputePlan *plan, int64 run_id, 
 
 extern void cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *population,
 						const FittedPair *fit, const SegmentSum *sums, int n_sums);
-extern void cvm_refresh_views(const RecomputePlan *plan);
+extern List *cvm_views_to_refresh(const RecomputePlan *plan);	/* of char *; reads the owner's relations */
+extern void cvm_refresh_views(const RecomputePlan *plan, const List *views);
 
 /* ---------- retire.c ---------- */
 

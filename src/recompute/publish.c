@@ -227,13 +227,27 @@ cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *populatio
 	cvm_progress(run_id, "publish", 2, 3);
 }
 
-void
-cvm_refresh_views(const RecomputePlan *plan)
+List *
+cvm_views_to_refresh(const RecomputePlan *plan)
 {
-	static const char *const views[] = {"segment_summary", "cohort_retention"};
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(plan->portfolio)};
+	uint64		n = cvm_spi(SPI_OK_SELECT, "SELECT r FROM cvm.reports_to_refresh($1) AS r", 1, types, values, NULL);
+	List	   *views = NIL;
 
-	for (int i = 0; i < (int) lengthof(views); i++)
+	for (uint64 i = 0; i < n; i++)
+		views = lappend(views, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+	SPI_freetuptable(SPI_tuptable);
+	return views;
+}
+
+void
+cvm_refresh_views(const RecomputePlan *plan, const List *views)
+{
+	ListCell   *view;
+
+	foreach(view, views)
 		cvm_spi(SPI_OK_UTILITY,
-				psprintf("REFRESH MATERIALIZED VIEW CONCURRENTLY %s", cvm_quote(plan, views[i])),
+				psprintf("REFRESH MATERIALIZED VIEW CONCURRENTLY %s", cvm_quote(plan, (char *) lfirst(view))),
 				0, NULL, NULL, NULL);
 }

@@ -532,16 +532,18 @@ step_publish_all(Run *run)
 {
 	Oid			user;
 	int			context;
+	List	   *views;
 
 	if (!run->atomic)
 		cvm_spi(SPI_OK_UTILITY, "SET CONSTRAINTS ALL IMMEDIATE", 0, NULL, NULL, NULL);
 	step_publish(run);
 	CommandCounterIncrement();
 	step_succeed(run);
+	views = cvm_views_to_refresh(run->plan);
 	cvm_reset_search_path();
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(user, run->caller_context | SECURITY_LOCAL_USERID_CHANGE);
-	cvm_refresh_views(run->plan);
+	cvm_refresh_views(run->plan, views);
 	SetUserIdAndSecContext(user, context);
 }
 

@@ -1,0 +1,46 @@
+-- report: the materialized views of a portfolio's schema
+--
+-- A report named R over feeds is the function cvm.R_report(portfolio), which resolves the feeds at the call
+-- (so that their relations may be dropped and made again) and returns no rows before the first run.  The
+-- recompute refreshes it in the publishing transaction, as of the published as_of, where one of its feeds is
+-- mapped; where none is, it is empty.  A report's function raises where a feed can not be read or means
+-- nothing: the run then fails, names the report, and what was published stays.
+--
+-- To add one: a row here, the function beside its measure, its columns in cvm.output_dictionary.
+
+CREATE FUNCTION cvm.output_reports() RETURNS TABLE (relation text, feeds text[], key text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT r.relation, r.feeds::text[], r.key FROM (VALUES
+    ('segment_summary', '{}', 'segment'),
+    ('cohort_retention', '{}', 'cohort_on, age_periods')
+) AS r(relation, feeds, key);
+END;
+COMMENT ON FUNCTION cvm.output_reports() IS 'Materialized views of an output schema, the feeds any of which they need (none: they show what the recompute itself has written) and the columns of their unique index.';
+
+-- Whether the reports that need feeds have one: a view whose feed has gone is refreshed to be empty.
+CREATE FUNCTION cvm.reports_to_refresh(portfolio text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    report record;
+    wanted boolean;
+BEGIN
+    FOR report IN
+        SELECT r.relation, r.feeds, p.output_schema AS s,
+               r.feeds = '{}' OR EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = p.portfolio AND f.kind = ANY (r.feeds)) AS is_fed
+        FROM cvm.portfolio p CROSS JOIN cvm.output_reports() WITH ORDINALITY AS r(relation, feeds, key, position)
+        WHERE p.portfolio = reports_to_refresh.portfolio ORDER BY r.position
+    LOOP
+        wanted := report.is_fed;
+        -- the owner may have dropped a report that nobody wants
+        IF report.feeds <> '{}' AND to_regclass(format('%I.%I', report.s, report.relation)) IS NULL THEN
+            wanted := false;
+        ELSIF NOT wanted THEN
+            EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I)', report.s, report.relation) INTO wanted;
+        END IF;
+        IF wanted THEN
+            RETURN NEXT report.relation;
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION cvm.reports_to_refresh(text) IS 'Materialized views that a recompute of the portfolio refreshes: those with a feed, and those that still have rows of a feed that is no longer mapped. One that its owner dropped is left out.';
