@@ -10,6 +10,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ((hashint8extended(customer * 1000 + k, purpose) & ((1::bigint << 52) - 1))::float8 + 0.5) / (1::bigint << 52)::float8;
 
 SET work_mem = '1GB';
+SET client_min_messages = warning;
 DROP TABLE IF EXISTS orders;
 CREATE TABLE orders AS
 SELECT row_number() OVER (ORDER BY p.ordered_at, p.customer_id) AS order_id, p.*

@@ -115,33 +115,35 @@ typedef struct FitState
 	double		unit_seconds;
 	TimestampTz as_of;			/* histories only */
 	int32		period;			/* of the histories, in seconds; 0 while there is none */
-	int64		n;
-	int64		allocated;
-	cvm_row    *rows;
+	cvm_table  *table;			/* gathers, never finished: one state can have several results */
 } FitState;
 
 static FitState *
 new_state(MemoryContext context, const cvm_family *family, double unit_seconds)
 {
 	FitState   *state = MemoryContextAllocZero(context, sizeof(FitState));
+	cvm_env		env = cvm_server_env(context);
 
 	state->family = family;
 	state->unit_seconds = unit_seconds;
-	state->allocated = 64;
-	state->rows = MemoryContextAlloc(context, sizeof(cvm_row) * state->allocated);
+	state->table = cvm_table_new(family->kind, &env);
+	if (state->table == NULL)
+		cvm_refuse_status(CVM_NO_MEMORY, family, 0);
 	return state;
 }
 
 static void
 add_row(FitState *state, const cvm_row *row)
 {
+	cvm_row		seen = *row;
+	cvm_status	status;
+
 	cvm_check_row(state->family, row);
-	if (state->n == state->allocated)
-	{
-		state->allocated *= 2;
-		state->rows = repalloc_huge(state->rows, sizeof(cvm_row) * state->allocated);
-	}
-	state->rows[state->n++] = *row;
+	if (!state->family->needs_log_intervals)
+		seen.log_intervals = 0;	/* a table keeps what is not 0 */
+	status = cvm_table_add(state->table, &seen);
+	if (status != CVM_OK)
+		cvm_refuse_status(status, state->family, cvm_table_added(state->table));
 }
 
 /* A weight of 0 is nobody, but what is wrong is wrong. */
@@ -188,14 +190,20 @@ static const char *const kind_names[] = {
 	[CVM_PURCHASES] = "purchase", [CVM_SPEND] = "spend", [CVM_RETENTION] = "retention"
 };
 
+/* Of the same name as the state's, it is the state's. */
 static const cvm_family *
-family_argument(FunctionCallInfo fcinfo, int n, cvm_kind kind)
+family_argument(FunctionCallInfo fcinfo, int n, const FitState *state, cvm_kind kind)
 {
 	const cvm_family *family;
+	const text *name;
 
 	if (PG_ARGISNULL(n))
 		refuse_null("the family of a model");
-	family = cvm_family_or_error(text_to_cstring(PG_GETARG_TEXT_PP(n)));
+	name = PG_GETARG_TEXT_PP(n);
+	if (state && VARSIZE_ANY_EXHDR(name) == strlen(state->family->name)
+		&& memcmp(VARDATA_ANY(name), state->family->name, VARSIZE_ANY_EXHDR(name)) == 0)
+		return state->family;
+	family = cvm_family_or_error(text_to_cstring(name));
 	if (family->kind != kind)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -246,7 +254,7 @@ cvm_fit_history_accum(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = aggregate_context(fcinfo);
 	FitState   *state = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
-	const cvm_family *family = family_argument(fcinfo, 1, CVM_PURCHASES);
+	const cvm_family *family = family_argument(fcinfo, 1, state, CVM_PURCHASES);
 	double		unit = unit_argument(fcinfo, 4);
 	const PurchaseHistory *history;
 	cvm_row		row = {.weight = 1};
@@ -317,7 +325,7 @@ cvm_fit_accum(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = aggregate_context(fcinfo);
 	FitState   *state = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
-	const cvm_family *family = family_argument(fcinfo, 1, CVM_PURCHASES);
+	const cvm_family *family = family_argument(fcinfo, 1, state, CVM_PURCHASES);
 	double		unit = family->whole_times ? 0 : WEEK_SECONDS;	/* how long opportunities are nobody said */
 	cvm_row		row = {0};
 
@@ -389,7 +397,7 @@ cvm_fit_retention_accum(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = aggregate_context(fcinfo);
 	FitState   *state = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
-	const cvm_family *family = family_argument(fcinfo, 1, CVM_RETENTION);
+	const cvm_family *family = family_argument(fcinfo, 1, state, CVM_RETENTION);
 	cvm_row		row = {0};
 
 	if (all_null(fcinfo, 2))
@@ -413,6 +421,8 @@ cvm_fit_combine(PG_FUNCTION_ARGS)
 	MemoryContext context = aggregate_context(fcinfo);
 	FitState   *into = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
 	FitState   *from = PG_ARGISNULL(1) ? NULL : (FitState *) PG_GETARG_POINTER(1);
+	cvm_added	at = {0};
+	cvm_row		row;
 
 	if (from == NULL)
 		return return_state(fcinfo, into);
@@ -423,8 +433,8 @@ cvm_fit_combine(PG_FUNCTION_ARGS)
 	}
 	check_same(into, from->family, from->unit_seconds, from->as_of);
 	check_same_period(into, from->period);
-	for (int64 i = 0; i < from->n; i++)
-		add_row(into, &from->rows[i]);
+	while (cvm_table_next_added(from->table, &at, &row))
+		add_row(into, &row);
 	PG_RETURN_POINTER(into);
 }
 
@@ -433,10 +443,13 @@ Datum
 cvm_fit_serialize(PG_FUNCTION_ARGS)
 {
 	FitState   *state = (FitState *) PG_GETARG_POINTER(0);
+	size_t		n = cvm_table_added(state->table);
+	cvm_added	at = {0};
+	cvm_row		row;
 	StringInfoData buffer;
 
 	(void) aggregate_context(fcinfo);
-	if (state->n > (MaxAllocSize - 1024) / sizeof(cvm_row))
+	if (n > (MaxAllocSize - 1024) / sizeof(cvm_row))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many customers for a parallel fit"),
@@ -446,8 +459,9 @@ cvm_fit_serialize(PG_FUNCTION_ARGS)
 	pq_sendfloat8(&buffer, state->unit_seconds);
 	pq_sendint64(&buffer, state->as_of);
 	pq_sendint32(&buffer, state->period);
-	pq_sendint64(&buffer, state->n);
-	pq_sendbytes(&buffer, (char *) state->rows, sizeof(cvm_row) * state->n);
+	pq_sendint64(&buffer, n);
+	while (cvm_table_next_added(state->table, &at, &row))
+		pq_sendbytes(&buffer, (char *) &row, sizeof(row));
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
 
@@ -460,6 +474,7 @@ cvm_fit_deserialize(PG_FUNCTION_ARGS)
 	FitState   *state;
 	const cvm_family *family;
 	double		unit;
+	int64		n;
 
 	(void) aggregate_context(fcinfo);
 	initStringInfo(&buffer);
@@ -469,10 +484,14 @@ cvm_fit_deserialize(PG_FUNCTION_ARGS)
 	state = new_state(CurrentMemoryContext, family, unit);
 	state->as_of = pq_getmsgint64(&buffer);
 	state->period = pq_getmsgint(&buffer, 4);
-	state->n = pq_getmsgint64(&buffer);
-	state->allocated = Max(state->n, 1);
-	state->rows = repalloc_huge(state->rows, sizeof(cvm_row) * state->allocated);
-	pq_copymsgbytes(&buffer, (char *) state->rows, sizeof(cvm_row) * state->n);
+	n = pq_getmsgint64(&buffer);
+	for (int64 i = 0; i < n; i++)
+	{
+		cvm_row		row;
+
+		pq_copymsgbytes(&buffer, (char *) &row, sizeof(row));
+		add_row(state, &row);
+	}
 	pq_getmsgend(&buffer);
 	PG_RETURN_POINTER(state);
 }
@@ -486,20 +505,14 @@ cvm_fit_final(PG_FUNCTION_ARGS)
 	cvm_env		env = cvm_server_env(CurrentMemoryContext);
 	cvm_table  *table;
 	cvm_fit_result result;
-	cvm_status	status = CVM_OK;
+	cvm_status	status;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (FitState *) PG_GETARG_POINTER(0);
-	table = cvm_table_new(state->family->kind, &env);
+	table = cvm_table_finished(state->table, &env, &status);
 	if (table == NULL)
-		status = CVM_NO_MEMORY;
-	for (int64 i = 0; status == CVM_OK && i < state->n; i++)
-		status = cvm_table_add(table, &state->rows[i]);
-	if (status == CVM_OK)
-		status = cvm_table_finish(table);
-	if (status != CVM_OK)
-		cvm_refuse_status(status, state->family, state->n);
+		cvm_refuse_status(status, state->family, cvm_table_added(state->table));
 	cvm_fit_or_error(state->family, table, &env, &result);
 	cvm_table_free(table);
 	PG_RETURN_POINTER(cvm_model_from_fit(&result, state->unit_seconds));

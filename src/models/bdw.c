@@ -209,11 +209,11 @@ table_loglik(const cvm_table *table, const double *theta, double *loglik, double
 
 	for (size_t i = 0; i < cells->rows; i++)
 	{
-		const cvm_row *row = cells->row[i];
+		const cvm_row row = cvm_table_row(table, i);
 
-		add_renewals(theta, row->lifetime - row->churned, row->weight, &sum);
-		if (row->churned == 1)
-			add_leaving(theta, row->lifetime - 1, row->weight, &sum);
+		add_renewals(theta, row.lifetime - row.churned, row.weight, &sum);
+		if (row.churned == 1)
+			add_leaving(theta, row.lifetime - 1, row.weight, &sum);
 		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
 			return CVM_CANCELLED;
 	}
@@ -230,12 +230,16 @@ table_loglik(const cvm_table *table, const double *theta, double *loglik, double
 static double
 rough_loglik(const cvm_table *table, const double *theta)
 {
-	const cvm_cells *cells = cvm_table_cells(table);
-	size_t		stride = cells->rows / 1000 + 1;
+	size_t		rows = cvm_table_rows(table);
+	size_t		stride = rows / 1000 + 1;
 	double		sum = 0;
 
-	for (size_t i = 0; i < cells->rows; i += stride)
-		sum += cells->weight[i] * loglik(theta, cells->row[i]);
+	for (size_t i = 0; i < rows; i += stride)
+	{
+		const cvm_row row = cvm_table_row(table, i);
+
+		sum += row.weight * loglik(theta, &row);
+	}
 	return sum;
 }
 

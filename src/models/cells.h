@@ -9,6 +9,7 @@
 #ifndef CVM_MODELS_CELLS_H
 #define CVM_MODELS_CELLS_H
 
+#include "models/numbering.h"
 #include "models/table.h"
 
 /* Rows of one x: [first, first + rows). */
@@ -36,8 +37,6 @@ typedef struct cvm_cells
 	double		mean_age;		/* weighted; 0 in a spend table */
 	double		typical_spend;	/* geometric mean of mean_spend; 0 in a purchase table */
 	double		log_mean_spend; /* sum of weight * ln mean_spend */
-	cvm_row   **row;			/* where added, or in `compact` */
-	cvm_row    *compact;
 	cvm_group  *group;
 	size_t		groups;
 	double	   *weight;			/* per row */
@@ -54,18 +53,25 @@ typedef struct cvm_cells
 	cvm_shifted *span_shifted;
 	size_t		spans;
 	double		log_intervals;	/* sum of weight * log_intervals */
+	double	   *mean_log_intervals; /* per row: weighted mean; NULL: all 0 */
 
 	/* spend */
+	double	   *mean_spend;		/* per row */
 	double	   *total;			/* per row: x * mean_spend */
 } cvm_cells;
 
-/* What a table is: the rows that were added, and what finishing made of them. */
+#define CVM_COLUMNS 3			/* that tell rows apart: x, age, t_x; or x, mean_spend and nothing */
+
+/* What a table is: the rows that were added, as numbers of their values, and what finishing made of them. */
 struct cvm_table
 {
 	cvm_kind	kind;
 	cvm_env		env;			/* a copy: the caller's need not outlive the call */
 	struct chunk *first;
 	struct chunk *last;
+	cvm_numbering column[CVM_COLUMNS];
+	bool		has_weights;	/* any but 1 */
+	bool		has_log_intervals;	/* any but 0 */
 	size_t		added;
 	cvm_cells	cells;
 };
@@ -75,7 +81,6 @@ typedef struct cvm_single
 {
 	struct cvm_table table;
 	cvm_group	group;
-	cvm_row    *row;
 	uint32_t	id;
 	double		weight;
 	double		age;
@@ -83,10 +88,11 @@ typedef struct cvm_single
 	double		span;
 	cvm_shifted age_shifted;
 	cvm_shifted span_shifted;
+	double		log_intervals;
 } cvm_single;
 
-/* single.c; the row has to stay where it is */
-extern const cvm_table *cvm_table_of_one(cvm_single *single, cvm_row *row, const cvm_env *env);
+/* single.c */
+extern const cvm_table *cvm_table_of_one(cvm_single *single, const cvm_row *row, const cvm_env *env);
 
 extern const cvm_cells *cvm_table_cells(const cvm_table *table);
 

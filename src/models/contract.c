@@ -83,12 +83,12 @@ cvm_contract_first_churn(const cvm_table *table)
 
 	for (size_t i = 0; i < cells->rows; i++)
 	{
-		const cvm_row *row = cells->row[i];
+		const cvm_row row = cvm_table_row(table, i);
 
-		if (row->lifetime >= 1)
-			decided += row->weight;
-		if (row->lifetime == 1 && row->churned == 1)
-			ended += row->weight;
+		if (row.lifetime >= 1)
+			decided += row.weight;
+		if (row.lifetime == 1 && row.churned == 1)
+			ended += row.weight;
 	}
 	return decided > 0 ? fmin(fmax(ended / decided, 1e-4), 1 - 1e-4) : 0.5;
 }

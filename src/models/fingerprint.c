@@ -38,12 +38,12 @@ cvm_table_fingerprint(const cvm_table *table, uint64_t fingerprint[2])
 		fingerprint[lane] = 0;
 		for (size_t i = 0; i < cvm_table_rows(table); i++)
 		{
-			const cvm_row *row = cvm_table_row(table, i);
-			uint64_t	h = absorb(mix((uint64_t) lane + 1), row->x);
+			const cvm_row row = cvm_table_row(table, i);
+			uint64_t	h = absorb(mix((uint64_t) lane + 1), row.x);
 
-			h = absorb(h, spend ? row->mean_spend : row->age);
-			h = absorb(h, spend ? 0 : row->t_x);
-			fingerprint[lane] += (uint64_t) row->weight * h;
+			h = absorb(h, spend ? row.mean_spend : row.age);
+			h = absorb(h, spend ? 0 : row.t_x);
+			fingerprint[lane] += (uint64_t) row.weight * h;
 		}
 	}
 }

@@ -198,7 +198,7 @@ cvm_climb_sample(const cvm_climb *p, size_t wanted, bool scaled, cvm_table **out
 		return CVM_NO_MEMORY;
 	for (size_t i = stride / 2; i < rows && status == CVM_OK; i += stride)
 	{
-		cvm_row		row = *cvm_table_row(p->table, i);
+		cvm_row		row = cvm_table_row(p->table, i);
 
 		if (scaled)
 			row.weight *= stride;

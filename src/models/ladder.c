@@ -154,9 +154,9 @@ cvm_total_loglik(const cvm_family *family, const cvm_table *table, const double 
 	*loglik = 0;
 	for (size_t i = 0; i < cvm_table_rows(table); i++)
 	{
-		const cvm_row *row = cvm_table_row(table, i);
+		const cvm_row row = cvm_table_row(table, i);
 
-		*loglik += row->weight * family->loglik(theta, row);
+		*loglik += row.weight * family->loglik(theta, &row);
 		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
 			return CVM_CANCELLED;
 	}
@@ -174,18 +174,18 @@ is_usable(const cvm_fit_result *fit, const cvm_table *table)
 		return false;
 	for (size_t k = 0; k < PROBES && k < rows; k++)
 	{
-		const cvm_row *row = cvm_table_row(table, k * (rows - 1) / (PROBES - 1));
+		const cvm_row row = cvm_table_row(table, k * (rows - 1) / (PROBES - 1));
 		double		alive,
 					mean;
 
 		if (family->kind == CVM_SPEND)
 		{
-			if (isnan(family->expected_spend(fit->theta, row)))
+			if (isnan(family->expected_spend(fit->theta, &row)))
 				return false;
 			continue;
 		}
-		alive = family->p_alive(fit->theta, row);
-		mean = family->expected_if_alive(fit->theta, row, 1);
+		alive = family->p_alive(fit->theta, &row);
+		mean = family->expected_if_alive(fit->theta, &row, 1);
 		if (!(alive >= 0 && alive <= 1 && mean >= 0 && isfinite(mean)))
 			return false;
 	}

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define FIRST_SLOTS 1024
+#define FIRST_SLOTS 64
+#define POLL_KEYS 65536		/* keys moved between two looks at whether the work is cancelled */
 
 void *
 cvm_allocate(const cvm_env *env, size_t count, size_t size)
@@ -88,36 +89,52 @@ cvm_number(cvm_numbering *n, double value)
 	return n->slot[at] - 1;
 }
 
-cvm_status
-cvm_numbering_sort(cvm_numbering *n, uint32_t *rank)
+double
+cvm_numbering_value(const cvm_numbering *n, uint32_t number)
 {
-	uint32_t   *arrival = cvm_allocate(n->env, n->distinct, sizeof(uint32_t));
-	cvm_status	status = CVM_NO_MEMORY;
+	double		value;
 
-	for (size_t i = 0; arrival != NULL && i < n->distinct; i++)
-		arrival[i] = (uint32_t) i;
-	if (arrival != NULL)
-		status = cvm_radix_sort(n->env, n->value, arrival, n->distinct, 64);
-	for (size_t i = 0; status == CVM_OK && i < n->distinct; i++)
-		rank[arrival[i]] = (uint32_t) i;
-	cvm_release(n->env, arrival);
-	return status;
+	memcpy(&value, &n->value[number], sizeof(value));
+	return value;
 }
 
-double *
-cvm_numbering_values(cvm_numbering *n)
+/* The values of which these are the bits, in their place. */
+static double *
+as_doubles(uint64_t *bits, size_t n)
 {
-	double	   *values = (double *) (void *) n->value;
+	double	   *values = (double *) (void *) bits;
 
-	for (size_t i = 0; i < n->distinct; i++)
+	for (size_t i = 0; i < n; i++)
 	{
 		double		value;
 
-		memcpy(&value, &n->value[i], sizeof(value));
+		memcpy(&value, &bits[i], sizeof(value));
 		memcpy(&values[i], &value, sizeof(value));
 	}
-	n->value = NULL;
 	return values;
+}
+
+double *
+cvm_numbering_sorted(const cvm_numbering *n, uint32_t *rank, cvm_status *status)
+{
+	uint32_t   *arrival = cvm_allocate(n->env, n->distinct, sizeof(uint32_t));
+	uint64_t   *bits = cvm_allocate(n->env, n->distinct, sizeof(uint64_t));
+
+	*status = arrival && bits ? CVM_OK : CVM_NO_MEMORY;
+	for (size_t i = 0; *status == CVM_OK && i < n->distinct; i++)
+	{
+		arrival[i] = (uint32_t) i;
+		bits[i] = n->value[i];
+	}
+	if (*status == CVM_OK)
+		*status = cvm_radix_sort(n->env, bits, arrival, n->distinct, 64);
+	for (size_t i = 0; *status == CVM_OK && i < n->distinct; i++)
+		rank[arrival[i]] = (uint32_t) i;
+	cvm_release(n->env, arrival);
+	if (*status == CVM_OK)
+		return as_doubles(bits, n->distinct);
+	cvm_release(n->env, bits);
+	return NULL;
 }
 
 void
@@ -127,12 +144,13 @@ cvm_numbering_free(cvm_numbering *n)
 	cvm_release(n->env, n->slot);
 	n->value = NULL;
 	n->slot = NULL;
+	n->slots = n->distinct = 0;
 }
 
-/* One pass over eight bits; false if all keys share them. */
+/* One pass over eight bits; false if all keys share them, or the work is cancelled in the middle. */
 static bool
-sort_digit(int shift, const uint64_t *key, const uint32_t *payload, size_t n,
-		   uint64_t *to_key, uint32_t *to_payload)
+sort_digit(const cvm_env *env, int shift, const uint64_t *key, const uint32_t *payload, size_t n,
+		   uint64_t *to_key, uint32_t *to_payload, cvm_status *status)
 {
 	size_t		start[257] = {0};
 
@@ -142,12 +160,23 @@ sort_digit(int shift, const uint64_t *key, const uint32_t *payload, size_t n,
 		return false;
 	for (int digit = 0; digit < 256; digit++)
 		start[digit + 1] += start[digit];
-	for (size_t i = 0; i < n; i++)
+	for (size_t first = 0; first < n; first += POLL_KEYS)
 	{
-		size_t		at = start[(key[i] >> shift) & 255]++;
+		size_t		end = n - first < POLL_KEYS ? n : first + POLL_KEYS;
 
-		to_key[at] = key[i];
-		to_payload[at] = payload[i];
+		if (env->cancelled != NULL && env->cancelled(env->context))
+		{
+			*status = CVM_CANCELLED;
+			return false;
+		}
+		for (size_t i = first; i < end; i++)
+		{
+			size_t		at = start[(key[i] >> shift) & 255]++;
+
+			to_key[at] = key[i];
+			if (payload != NULL)
+				to_payload[at] = payload[i];
+		}
 	}
 	return true;
 }
@@ -156,21 +185,18 @@ cvm_status
 cvm_radix_sort(const cvm_env *env, uint64_t *key, uint32_t *payload, size_t n, int bits)
 {
 	uint64_t   *keys[2] = {key, cvm_allocate(env, n, sizeof(uint64_t))};
-	uint32_t   *payloads[2] = {payload, cvm_allocate(env, n, sizeof(uint32_t))};
-	cvm_status	status = keys[1] && payloads[1] ? CVM_OK : CVM_NO_MEMORY;
+	uint32_t   *payloads[2] = {payload, payload ? cvm_allocate(env, n, sizeof(uint32_t)) : NULL};
+	cvm_status	status = keys[1] && (payloads[1] || !payload) ? CVM_OK : CVM_NO_MEMORY;
 	int			from = 0;
 
 	for (int shift = 0; status == CVM_OK && n > 0 && shift < bits; shift += 8)
-	{
-		if (sort_digit(shift, keys[from], payloads[from], n, keys[1 - from], payloads[1 - from]))
+		if (sort_digit(env, shift, keys[from], payloads[from], n, keys[1 - from], payloads[1 - from], &status))
 			from = 1 - from;
-		if (env->cancelled != NULL && env->cancelled(env->context))
-			status = CVM_CANCELLED;
-	}
 	if (from == 1)
 	{
 		memcpy(key, keys[1], n * sizeof(uint64_t));
-		memcpy(payload, payloads[1], n * sizeof(uint32_t));
+		if (payload != NULL)
+			memcpy(payload, payloads[1], n * sizeof(uint32_t));
 	}
 	cvm_release(env, keys[1]);
 	cvm_release(env, payloads[1]);

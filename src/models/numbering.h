@@ -23,15 +23,15 @@ typedef struct cvm_numbering
 /* The number of a value >= 0; a new one gets the next. */
 extern uint32_t cvm_number(cvm_numbering *numbering, double value);
 
-/* Sort the values ascending; rank[number by arrival] = place. */
-extern cvm_status cvm_numbering_sort(cvm_numbering *numbering, uint32_t *rank);
+/* The value of a number. */
+extern double cvm_numbering_value(const cvm_numbering *numbering, uint32_t number);
 
-/* The values as doubles; the array is the caller's from then on. */
-extern double *cvm_numbering_values(cvm_numbering *numbering);
+/* A copy of the values in ascending order; rank[number by arrival] = place.  NULL: no memory, or *status. */
+extern double *cvm_numbering_sorted(const cvm_numbering *numbering, uint32_t *rank, cvm_status *status);
 
 extern void cvm_numbering_free(cvm_numbering *numbering);
 
-/* Sort keys of so many significant bits, and what belongs to each, ascending and stable. */
+/* Sort keys of so many significant bits, and what belongs to each (NULL: nothing), ascending and stable. */
 extern cvm_status cvm_radix_sort(const cvm_env *env, uint64_t *key, uint32_t *payload,
 								 size_t n, int bits);
 

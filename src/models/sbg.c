@@ -80,15 +80,15 @@ table_loglik(const cvm_table *table, const double *theta, double *loglik, double
 
 	for (size_t i = 0; i < cells->rows; i++)
 	{
-		const cvm_row *row = cells->row[i];
-		double		renewals = row->lifetime - row->churned;
+		const cvm_row row = cvm_table_row(table, i);
+		double		renewals = row.lifetime - row.churned;
 
-		value += row->weight * log_retained(theta, 0, renewals);
-		add_renewals(theta, renewals, row->weight, g, h);
-		if (row->churned == 1)
+		value += row.weight * log_retained(theta, 0, renewals);
+		add_renewals(theta, renewals, row.weight, g, h);
+		if (row.churned == 1)
 		{
-			value += row->weight * log(theta[ALPHA] / (theta[ALPHA] + theta[BETA] + renewals));
-			add_leaving(theta, renewals, row->weight, g, h);
+			value += row.weight * log(theta[ALPHA] / (theta[ALPHA] + theta[BETA] + renewals));
+			add_leaving(theta, renewals, row.weight, g, h);
 		}
 		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
 			return CVM_CANCELLED;

@@ -194,15 +194,16 @@ const cvm_family cvm_shrunk_rate = {
  * have E[(x - rate age)^2 - x] = (rate age)^2 / r (Clayton & Kaldor 1987).
  */
 static double
-shape_of(const cvm_cells *cells, double rate)
+shape_of(const cvm_table *table, double rate)
 {
+	const cvm_cells *cells = cvm_table_cells(table);
 	double		excess = 0,
 				square = 0;
 
 	for (size_t i = 0; i < cells->rows; i++)
 	{
-		double		x = cells->row[i]->x;
-		double		mean = rate * cells->row[i]->age;
+		double		x = cvm_table_row(table, i).x;
+		double		mean = rate * cells->age[cells->age_id[i]];
 
 		excess += cells->weight[i] * ((x - mean) * (x - mean) - x);
 		square += cells->weight[i] * mean * mean;
@@ -218,17 +219,18 @@ shape_of(const cvm_cells *cells, double rate)
  * time, so that E[w] = (1 + E[e^(-2 lambda age)]) / 2; of one who has left it is 0.
  */
 static double
-gone_of(const cvm_cells *cells, double r, double alpha)
+gone_of(const cvm_table *table, double r, double alpha)
 {
+	const cvm_cells *cells = cvm_table_cells(table);
 	double		found = 0,
 				there = 0;
 
 	for (size_t i = 0; i < cells->rows; i++)
 	{
-		const cvm_row *row = cells->row[i];
+		const cvm_row row = cvm_table_row(table, i);
 
-		found += cells->weight[i] * exp(-(r + row->x) * log1p((row->age - row->t_x) / (alpha + row->t_x)));
-		there += cells->weight[i] * 0.5 * (1 + exp(-r * log1p(2 * row->age / alpha)));
+		found += cells->weight[i] * exp(-(r + row.x) * log1p((row.age - row.t_x) / (alpha + row.t_x)));
+		there += cells->weight[i] * 0.5 * (1 + exp(-r * log1p(2 * row.age / alpha)));
 	}
 	return cells->customers * fmax(0, 1 - found / there);
 }
@@ -268,9 +270,9 @@ cvm_shrunk_purchases(const cvm_table *table, cvm_fit_result *result)
 	if (!(cells->customers > 0))
 		return CVM_NO_DATA;
 	*result = estimate(&cvm_shrunk_rate, cells->customers);
-	result->theta[R] = shape_of(cells, rate);
+	result->theta[R] = shape_of(table, rate);
 	result->theta[ALPHA] = result->theta[R] / rate;
-	gone = gone_of(cells, result->theta[R], result->theta[ALPHA]) + 0.5;
+	gone = gone_of(table, result->theta[R], result->theta[ALPHA]) + 0.5;
 	result->theta[ODDS] = gone / (coins + 1 - gone);
 	return finish(table, result);
 }
@@ -295,7 +297,7 @@ cvm_shrunk_spend(const cvm_table *table, cvm_fit_result *result)
 	for (size_t i = 0; i < cells->rows; i++)
 	{
 		customers += cells->weight[i];
-		mean += cells->weight[i] / customers * (cells->row[i]->mean_spend - mean);
+		mean += cells->weight[i] / customers * (cells->mean_spend[i] - mean);
 	}
 	if (!(customers > 0))
 		return CVM_NO_DATA;
@@ -314,10 +316,10 @@ cvm_shrunk_retention(const cvm_family *family, const cvm_table *table, cvm_fit_r
 
 	for (size_t i = 0; i < cvm_table_rows(table); i++)
 	{
-		const cvm_row *row = cvm_table_row(table, i);
+		const cvm_row row = cvm_table_row(table, i);
 
-		ended += row->weight * row->churned;
-		decisions += row->weight * row->lifetime;
+		ended += row.weight * row.churned;
+		decisions += row.weight * row.lifetime;
 	}
 	rate = (ended + 0.5) / (decisions + 1);
 	*result = estimate(family, cvm_table_customers(table));

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const cvm_table *
-cvm_table_of_one(cvm_single *single, cvm_row *row, const cvm_env *env)
+cvm_table_of_one(cvm_single *single, const cvm_row *row, const cvm_env *env)
 {
 	cvm_cells  *cells = &single->table.cells;
 
@@ -16,7 +16,6 @@ cvm_table_of_one(cvm_single *single, cvm_row *row, const cvm_env *env)
 	single->table.env = *env;
 	single->table.added = 1;
 	single->group = (cvm_group) {.x = row->x, .rows = 1, .customers = row->weight};
-	single->row = row;
 	single->weight = row->weight;
 	single->age = row->age;
 	single->age_purchases = row->weight * row->x;
@@ -26,7 +25,6 @@ cvm_table_of_one(cvm_single *single, cvm_row *row, const cvm_env *env)
 	cells->customers = row->weight;
 	cells->purchases = single->age_purchases;
 	cells->mean_age = row->age;
-	cells->row = &single->row;
 	cells->group = &single->group;
 	cells->weight = cells->age_customers = &single->weight;
 	cells->age_id = cells->span_id = &single->id;
@@ -35,6 +33,8 @@ cvm_table_of_one(cvm_single *single, cvm_row *row, const cvm_env *env)
 	cells->age_shifted = &single->age_shifted;
 	cells->span = &single->span;
 	cells->span_shifted = &single->span_shifted;
+	single->log_intervals = row->log_intervals;
+	cells->mean_log_intervals = &single->log_intervals;
 	cells->log_intervals = row->weight * row->log_intervals;
 	return &single->table;
 }

@@ -91,9 +91,9 @@ find_edges(Input input, const cvm_table *table, double edges[BINS])
 
 	for (size_t i = 0; i < rows; i++)
 	{
-		const cvm_row *row = cvm_table_row(table, i);
+		const cvm_row row = cvm_table_row(table, i);
 
-		sorted[i] = (Weighted) {input_of(input, row), row->weight};
+		sorted[i] = (Weighted) {input_of(input, &row), row.weight};
 	}
 	sort_weighted(sorted, rows);
 	for (size_t i = 0; i < rows && decile < BINS; i++)
@@ -117,13 +117,13 @@ count_bins(Input input, const cvm_table *table, const double *edges, int n_edges
 	memset(counts, 0, sizeof(double) * (n_edges + 1));
 	for (size_t i = 0; i < cvm_table_rows(table); i++)
 	{
-		const cvm_row *row = cvm_table_row(table, i);
-		double		value = input_of(input, row);
+		const cvm_row row = cvm_table_row(table, i);
+		double		value = input_of(input, &row);
 		int			bin = 0;
 
 		while (bin < n_edges && value > edges[bin])
 			bin++;
-		counts[bin] += row->weight;
+		counts[bin] += row.weight;
 	}
 }
 

@@ -263,7 +263,7 @@ extern void cvm_load_model(const RecomputePlan *plan, int64 model_id, const cvm_
 extern void cvm_check_pinned(const RecomputePlan *plan, const cvm_table *table, const cvm_fit_result *fit, int64 model_id);
 extern void cvm_reject_model(int64 model_id, const char *reason);
 /* what is wrong with a row of the table, which is then *at; NULL: it is in the family's domain */
-extern const char *cvm_first_misfit(const cvm_family *family, const cvm_table *table, const cvm_row **at);
+extern const char *cvm_first_misfit(const cvm_family *family, const cvm_table *table, cvm_row *at);
 /* 32 hexadecimal digits */
 extern char *cvm_fingerprint_text(const cvm_table *table);
 /* the pair that scores are to come from: the pinned one, a refit, or the live one where the gate rejects the refit */

@@ -358,6 +358,8 @@ cvm_fill_tables(const RecomputePlan *plan, const Population *population, const c
 		if (!cvm_buys(plan, customer))
 			continue;
 		cvm_row_of_history(plan, &customer->history, &row);
+		if (!plan->purchase_family->needs_log_intervals)
+			row.log_intervals = 0;	/* a table keeps what is not 0 */
 		status = cvm_table_add(*purchases, &row);
 		if (status != CVM_OK || row.x < 1)
 			continue;

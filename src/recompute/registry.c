@@ -191,13 +191,14 @@ load_pair(const RecomputePlan *plan, int64 purchase_model_id, int64 spend_model_
 /* ---------- does the data fit the family ---------- */
 
 const char *
-cvm_first_misfit(const cvm_family *family, const cvm_table *table, const cvm_row **at)
+cvm_first_misfit(const cvm_family *family, const cvm_table *table, cvm_row *at)
 {
 	for (size_t i = 0; i < cvm_table_rows(table); i++)
 	{
-		const char *wrong = family->check_row(cvm_table_row(table, i));
+		const char *wrong;
 
 		*at = cvm_table_row(table, i);
+		wrong = family->check_row(at);
 		if (wrong)
 			return wrong;
 	}
@@ -209,7 +210,7 @@ void
 cvm_check_pinned(const RecomputePlan *plan, const cvm_table *table, const cvm_fit_result *fit, int64 model_id)
 {
 	const cvm_family *family = fit->family;
-	const cvm_row *at;
+	cvm_row		at;
 	const char *wrong = cvm_first_misfit(family, table, &at);
 	double		loglik = 0;
 
@@ -232,10 +233,10 @@ cvm_check_pinned(const RecomputePlan *plan, const cvm_table *table, const cvm_fi
 static void
 check_domain(const cvm_family *family, const cvm_table *table)
 {
-	const cvm_row *at;
+	cvm_row		at;
 
 	if (cvm_first_misfit(family, table, &at))
-		cvm_check_row(family, at);
+		cvm_check_row(family, &at);
 }
 
 /* ---------- the gate of refits ---------- */

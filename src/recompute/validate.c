@@ -356,7 +356,7 @@ static bool
 fit_purchases(Candidate *candidate, const cvm_table *table, const cvm_env *env, cvm_fit_result *fit)
 {
 	const cvm_family *family = candidate->plan->purchase_family;
-	const cvm_row *at;
+	cvm_row		at;
 	const char *wrong = cvm_first_misfit(family, table, &at);
 	cvm_status	status;
 

@@ -42,21 +42,21 @@ scores(const cvm_family *family, const double *theta, const cvm_table *table)
 
 	for (size_t i = 0; i < rows; i += 1 + rows / 50)
 	{
-		const cvm_row *row = cvm_table_row(table, i);
+		const cvm_row row = cvm_table_row(table, i);
 
 		if (family->kind == CVM_SPEND)
 		{
-			double		spend = family->expected_spend(theta, row);
-			bool		has_mean = theta[0] * row->x + theta[1] > 1;	/* Gamma-Gamma */
+			double		spend = family->expected_spend(theta, &row);
+			bool		has_mean = theta[0] * row.x + theta[1] > 1;	/* Gamma-Gamma */
 
 			if (!(spend > 0 && isfinite(spend) == has_mean))
 				return false;
 		}
 		else
 		{
-			double		p = family->p_alive(theta, row);
-			double		mean = family->expected_if_alive(theta, row, 26);
-			double		worth = family->discounted_if_alive(theta, row, .002, INFINITY);
+			double		p = family->p_alive(theta, &row);
+			double		mean = family->expected_if_alive(theta, &row, 26);
+			double		worth = family->discounted_if_alive(theta, &row, .002, INFINITY);
 
 			if (!(p >= 0 && p <= 1 && mean >= 0 && isfinite(mean) && worth >= 0 && isfinite(worth)))
 				return false;
@@ -70,7 +70,7 @@ static bool
 says_nothing(const cvm_table *table)
 {
 	for (size_t i = 0; i < cvm_table_rows(table); i++)
-		if (cvm_table_row(table, i)->x > 0)
+		if (cvm_table_row(table, i).x > 0)
 			return false;
 	return true;
 }

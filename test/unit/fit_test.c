@@ -27,7 +27,11 @@ summed_loglik(const cvm_family *family, const cvm_table *table, const double *th
 	double		sum = 0;
 
 	for (size_t i = 0; i < cvm_table_rows(table); i++)
-		sum += cvm_table_row(table, i)->weight * family->loglik(theta, cvm_table_row(table, i));
+	{
+		const cvm_row row = cvm_table_row(table, i);
+
+		sum += row.weight * family->loglik(theta, &row);
+	}
 	return sum;
 }
 
@@ -163,6 +167,66 @@ test_recovery(const cvm_family *family)
 	   family->name, worst, sqrt(square));
 }
 
+/* Equal rows in all that fits read. */
+static bool
+same_rows(const cvm_table *a, const cvm_table *b)
+{
+	uint64_t	of_a[2],
+				of_b[2];
+
+	cvm_table_fingerprint(a, of_a);
+	cvm_table_fingerprint(b, of_b);
+	return cvm_table_rows(a) == cvm_table_rows(b) && cvm_table_customers(a) == cvm_table_customers(b)
+		&& of_a[0] == of_b[0] && of_a[1] == of_b[1];
+}
+
+/* What was gathered can be finished, added to, and finished again; plain rows are sorted by another way than weighted ones. */
+static void
+test_gathering(const cvm_family *family)
+{
+	cvm_rng		rng;
+	double		theta[CVM_MAX_PARAMS];
+	cvm_table  *source;
+	cvm_table  *whole = cvm_table_new(family->kind, &cvm_plain_env);
+	cvm_table  *weighted = cvm_table_new(family->kind, &cvm_plain_env);
+	cvm_table  *first;
+	cvm_table  *all;
+	cvm_added	at = {0};
+	cvm_row		row;
+	size_t		read = 0;
+	cvm_status	status;
+
+	cvm_rng_seed(&rng, 29);
+	random_theta(family, &rng, 1.5, theta);
+	source = simulated_table(family, theta, &rng, 5000, true);
+	for (size_t i = 0; i < cvm_table_rows(source); i++)
+	{
+		row = cvm_table_row(source, i);
+		cvm_table_add(weighted, &row);
+		row.weight = 1;
+		row.log_intervals = 0;
+		for (int k = 0; k < (int) cvm_table_row(source, i).weight; k++)
+			cvm_table_add(whole, &row);
+	}
+	first = cvm_table_finished(whole, &cvm_plain_env, &status);
+	row = cvm_table_row(source, 0);
+	cvm_table_add(whole, &row);
+	all = cvm_table_finished(whole, &cvm_plain_env, &status);
+	ok(first && all && cvm_table_customers(all) == cvm_table_customers(first) + row.weight,
+	   "%s: a table finished in between can be added to", family->name);
+	while (cvm_table_next_added(whole, &at, &row))
+		read++;
+	ok(read == cvm_table_added(whole) && row.x == cvm_table_row(source, 0).x, "%s: the rows added can be read", family->name);
+	cvm_table_finish(weighted);
+	ok(same_rows(first, source) && same_rows(weighted, source) && !same_rows(all, source),
+	   "%s: one by one or by weight, the rows are the same", family->name);
+	cvm_table_free(source);
+	cvm_table_free(whole);
+	cvm_table_free(weighted);
+	cvm_table_free(first);
+	cvm_table_free(all);
+}
+
 /* The same customers in another order, unit, currency, or as weights. */
 static void
 test_invariance(const cvm_family *family)
@@ -181,7 +245,7 @@ test_invariance(const cvm_family *family)
 	table = simulated_table(family, theta, &rng, 3000, true);
 	for (size_t i = cvm_table_rows(table); i-- > 0;)
 	{
-		cvm_row		row = *cvm_table_row(table, i);
+		cvm_row		row = cvm_table_row(table, i);
 
 		row.t_x *= time;
 		row.age *= time;
@@ -257,7 +321,11 @@ metered_fit(const cvm_family *family, const cvm_table *source, meter *m)
 	cvm_fit_result fit;
 
 	for (size_t i = 0; i < cvm_table_rows(source) && status == CVM_OK; i++)
-		status = cvm_table_add(table, cvm_table_row(source, i));
+	{
+		const cvm_row row = cvm_table_row(source, i);
+
+		status = cvm_table_add(table, &row);
+	}
 	if (status == CVM_OK)
 		status = cvm_table_finish(table);
 	if (status == CVM_OK)
@@ -483,6 +551,7 @@ main(void)
 			continue;
 		test_derivatives(family);
 		test_recovery(family);
+		test_gathering(family);
 		test_invariance(family);
 		test_environment(family);
 	}

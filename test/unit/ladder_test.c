@@ -53,7 +53,7 @@ test_rungs(const cvm_family *family)
 				simpler,
 				shrunk;
 	cvm_status	status;
-	const cvm_row *row;
+	cvm_row		row;
 
 	cvm_rng_seed(&rng, 51);
 	random_theta(family, &rng, 1.5, theta);
@@ -86,12 +86,12 @@ test_rungs(const cvm_family *family)
 	   "%s: shrunk, a model of %s", family->name, shrunk.family->name);
 	row = cvm_table_row(table, cvm_table_rows(table) / 2);
 	if (family->kind == CVM_SPEND)
-		ok(shrunk.family->expected_spend(shrunk.theta, row) > 0, "%s: it values spend", family->name);
+		ok(shrunk.family->expected_spend(shrunk.theta, &row) > 0, "%s: it values spend", family->name);
 	else
 	{
-		double		p = shrunk.family->p_alive(shrunk.theta, row);
-		double		mean = shrunk.family->expected_if_alive(shrunk.theta, row, 10);
-		double		worth = shrunk.family->discounted_if_alive(shrunk.theta, row, .002, INFINITY);
+		double		p = shrunk.family->p_alive(shrunk.theta, &row);
+		double		mean = shrunk.family->expected_if_alive(shrunk.theta, &row, 10);
+		double		worth = shrunk.family->discounted_if_alive(shrunk.theta, &row, .002, INFINITY);
 
 		ok(p >= 0 && p <= 1 && mean > 0 && isfinite(mean) && worth > 0 && isfinite(worth), "%s: it scores: %g, %g, %g",
 		   family->name, p, mean, worth);
@@ -196,10 +196,10 @@ test_estimate(const char *name, const double *theta)
 	cvm_shrunk_purchases(table, &fit);
 	for (size_t i = 0; i < cvm_table_rows(table); i++)
 	{
-		const cvm_row *row = cvm_table_row(table, i);
+		const cvm_row row = cvm_table_row(table, i);
 
-		predicted += row->weight * fit.family->p_alive(fit.theta, row) * fit.family->expected_if_alive(fit.theta, row, 40);
-		exact += row->weight * family->p_alive(theta, row) * family->expected_if_alive(theta, row, 40);
+		predicted += row.weight * fit.family->p_alive(fit.theta, &row) * fit.family->expected_if_alive(fit.theta, &row, 40);
+		exact += row.weight * family->p_alive(theta, &row) * family->expected_if_alive(theta, &row, 40);
 	}
 	ok(fabs(predicted / exact - 1) < 1. / 3, "%s: %.0f purchases to come, shrunk-rate(%g, %g, %g) says %.0f", name, exact,
 	   fit.theta[0], fit.theta[1], fit.theta[2], predicted);
