@@ -83,6 +83,40 @@ cvm_linear_solve(int n, double *a, double *b)
 	return true;
 }
 
+/* A pivot is what is left of its row: the excess and the elements to the right. */
+bool
+cvm_excess_solve(int n, double *m, double *excess, double *b)
+{
+	for (int k = 0; k < n; k++)
+	{
+		double		pivot = excess[k];
+
+		for (int j = k + 1; j < n; j++)
+			pivot += m[k * n + j];
+		if (!(pivot > 0))
+			return false;
+		m[k * n + k] = pivot;
+		for (int i = k + 1; i < n; i++)
+		{
+			double		factor = m[i * n + k] / pivot;
+
+			if (factor == 0)
+				continue;
+			for (int j = k + 1; j < n; j++)
+				m[i * n + j] += factor * m[k * n + j];
+			excess[i] += factor * excess[k];
+			b[i] += factor * b[k];
+		}
+	}
+	for (int k = n - 1; k >= 0; k--)
+	{
+		for (int j = k + 1; j < n; j++)
+			b[k] += m[k * n + j] * b[j];
+		b[k] /= m[k * n + k];
+	}
+	return true;
+}
+
 void
 cvm_sweep(int n, double *a, int k)
 {

@@ -17,6 +17,15 @@
 extern bool cvm_linear_solve(int n, double *a, double *b);
 
 /*
+ * Solves (D - M) x = b where M >= 0 has the elements m (row-major, n x n; used up; the
+ * diagonal is not read) and D - M has the row sums excess >= 0 (used up): the solution
+ * replaces b.  Nothing is subtracted, so that a nearly singular matrix, whose excesses are
+ * tiny, costs no digits (Grassmann, Taksar & Heyman 1985; Alfa, Xue & Ye 2002).  False if
+ * it is singular.
+ */
+extern bool cvm_excess_solve(int n, double *m, double *excess, double *b);
+
+/*
  * Eigenvalues and eigenvectors of a symmetric matrix (row-major, n x n; used up):
  * a = V diag(values) V', column k of V belongs to values[k].  In no order.
  */

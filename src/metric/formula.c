@@ -5,6 +5,7 @@
  */
 #include "compat.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "catalog/pg_type.h"
@@ -291,13 +292,19 @@ resolvent(int n, const double *p, double q, bool transposed)
 }
 
 static void
+refuse_chain(int n, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the chain of %d states has no unique solution", n),
+			 errhint("%s", hint)));
+}
+
+static void
 solve(int n, double *a, double *b, const char *hint)
 {
 	if (!cvm_linear_solve(n, a, b))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the chain of %d states has no unique solution", n),
-				 errhint("%s", hint)));
+		refuse_chain(n, hint);
 	pfree(a);
 }
 
@@ -330,6 +337,36 @@ chain_sum_finite(int n, const double *p, double q, bool transposed, const double
 		if (memcmp(x, next, sizeof(double) * n) == 0)
 			break;
 	}
+	return x;
+}
+
+/*
+ * V = (I - P / (1 + d))^-1 R.  What a row lacks to 1, with the discount, is the excess that
+ * makes the value finite: rows that sum to 1 but for rounding lack nothing.
+ */
+static double *
+endless_value(int n, const double *p, double d, const double *reward)
+{
+	double	   *x = palloc(sizeof(double) * n);
+	double	   *excess = palloc(sizeof(double) * n);
+	double	   *m = palloc(sizeof(double) * n * n);
+
+	memcpy(x, reward, sizeof(double) * n);
+	for (int i = 0; i < n; i++)
+	{
+		double		lacks = 1;
+
+		for (int k = 0; k < n; k++)
+		{
+			lacks -= p[i * n + k];
+			m[i * n + k] = p[i * n + k] / (1 + d);
+		}
+		if (lacks < n * 4 * DBL_EPSILON)	/* sums above 1 have been refused */
+			lacks = 0;
+		excess[i] = (d + lacks) / (1 + d);
+	}
+	if (!cvm_excess_solve(n, m, excess, x))
+		refuse_chain(n, "Without a limit in time a chain needs discounting, or states that are left for good.");
 	return x;
 }
 
@@ -372,6 +409,8 @@ cvm_markov_value(PG_FUNCTION_ARGS)
 	reward = state_argument("a reward", PG_GETARG_ARRAYTYPE_P(1), -INFINITY, INFINITY, &n);
 	p = transition_argument(PG_GETARG_ARRAYTYPE_P(0), n, 0);
 	d = check_argument("discount_rate", PG_GETARG_FLOAT8(2), 0, INFINITY);
+	if (PG_ARGISNULL(3))
+		return return_numbers(endless_value(n, p, d, reward), n);
 	return return_numbers(chain_sum(n, p, 1 / (1 + d), false, reward, periods_argument(fcinfo, 3)), n);
 }
 

@@ -53,10 +53,19 @@ loglik(const double *theta, const cvm_row *row)
 /* What the rows of one x contribute through their totals s. */
 typedef struct spend_sums
 {
-	double		log;			/* sum w ln(gamma + s) */
+	double		log;			/* sum w ln((gamma + s) / s) */
 	double		share;			/* sum w gamma / (gamma + s) */
 	double		square;			/* sum w (gamma / (gamma + s))^2 */
 } spend_sums;
+
+/* ln((gamma + s) / s): of many purchases it is small, and multiplied by their number */
+static double
+log_rise(double gamma, double s)
+{
+	double		ratio = gamma / s;
+
+	return isinf(ratio) ? log(gamma) - log(s) : log1p(ratio);
+}
 
 static cvm_status
 sum_group(const cvm_table *table, const cvm_group *group, double gamma, spend_sums *sums)
@@ -70,7 +79,7 @@ sum_group(const cvm_table *table, const cvm_group *group, double gamma, spend_su
 		double		share = gamma / sum;
 		double		weighted = cells->weight[i] * share;
 
-		sums->log += cells->weight[i] * log(sum);
+		sums->log += cells->weight[i] * log_rise(gamma, cells->total[i]);
 		sums->share += weighted;
 		sums->square += weighted * share;
 		if (i % CVM_POLL_ROWS == 0 && cvm_table_cancelled(table))
@@ -89,8 +98,8 @@ add_derivatives(const double *theta, const cvm_group *group, const spend_sums *s
 	double		x = group->x;
 	double		n = group->customers;
 	double		px = p * x;
-	double		grad_p = px * (n * cvm_digamma_rise(px, q) + group->log_total - sums->log);
-	double		grad_q = q * (n * (cvm_digamma_rise(q, px) + log(theta[GAMMA])) - sums->log);
+	double		grad_p = px * (n * cvm_digamma_rise(px, q) - sums->log);
+	double		grad_q = q * (n * (cvm_digamma_rise(q, px) + log(theta[GAMMA])) - group->log_total - sums->log);
 
 	grad[P] += grad_p;
 	grad[Q] += grad_q;
@@ -123,7 +132,7 @@ table_loglik(const cvm_table *table, const double *theta, double *loglik, double
 		if (status != CVM_OK)
 			return status;
 		value += group->customers * (theta[Q] * log(theta[GAMMA]) - cvm_log_beta(px, theta[Q]))
-			+ px * group->log_total - (px + theta[Q]) * sums.log;
+			- theta[Q] * group->log_total - (px + theta[Q]) * sums.log;
 		if (grad != NULL)
 			add_derivatives(theta, group, &sums, local_grad, hess ? local_hess : NULL);
 	}

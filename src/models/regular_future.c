@@ -13,9 +13,11 @@
 #include "math/special.h"
 #include "models/regular.h"
 
+#include <float.h>
 #include <math.h>
 
 #define MOST_INTERVALS 1e300	/* nobody lives for more: what would overflow is cut here */
+#define CERTAIN_SHAPE 1e13		/* lambda is known to as many digits as a double has */
 #define MANY_STAGES 3000		/* more than these in a horizon are integrated over lambda */
 #define NEGLIGIBLE 1e-17
 
@@ -322,20 +324,29 @@ log_peak(double w)
  * oscillate with the interval, exp(-lambda H (1 - e^(2 pi i / k))), which narrows
  * the strip to pi / k.  A density of small shape has an endless left tail, in which the rest
  * vanishes at least like e^v: only where the shape is large is the density
- * normalised by the same rule.
+ * normalised by the same rule.  A larger shape than matters would overflow.
  */
 static double
-mean_over_lambda(const cvm_regular *c, double rate, double horizon)
+mean_over_lambda(const cvm_regular *posterior, double rate, double horizon)
 {
+	cvm_regular known = *posterior;
+	const cvm_regular *c = &known;
 	outlook		o = {.c = c, .rate = rate, .horizon = horizon};
 	bool		normalise = c->shape >= 2;
-	double		centre = log(c->shape + (normalise ? 0 : 1));
-	double		step = (isinf(horizon) ? 0.28 : fmin(0.28, 0.6 / c->k))
-		* fmin(1, 1.2 / sqrt(c->shape + c->k));
-	double		log_scale = normalise ? 0 : c->shape * centre - cvm_log_gamma(c->shape);
+	double		centre,
+				step,
+				log_scale;
 	double		mass = 0,
 				sum = 0;
 
+	if (known.shape > CERTAIN_SHAPE)
+	{
+		known.alpha = fmax(DBL_MIN, known.alpha * (CERTAIN_SHAPE / known.shape));
+		known.shape = CERTAIN_SHAPE;
+	}
+	centre = log(c->shape + (normalise ? 0 : 1));
+	step = (isinf(horizon) ? 0.28 : fmin(0.28, 0.6 / c->k)) * fmin(1, 1.2 / sqrt(c->shape + c->k));
+	log_scale = normalise ? 0 : c->shape * centre - cvm_log_gamma(c->shape);
 	for (int side = 0; side < 2; side++)
 	{
 		double		last = 0;

@@ -66,6 +66,10 @@ FROM chain;
 -- who is missing from a row has left for good; needing a pivot; one state is a margin multiple
 SELECT cvm.markov_value('{{.3,.7,0,0},{.2,0,.8,0},{.15,0,0,.85},{.05,0,0,0}}', '{36,-4,-4,-4}', 0.2) = (SELECT (cvm.markov_value(p, r, 0.2))[1:4] FROM chain) AS without_lost,
        cvm.markov_value('{{0,1},{0,0}}', '{1,2}', 0) AS undiscounted, agrees((cvm.markov_value('{0.8}', '{100}', 0.12))[1], cvm.value_from_margin(100, 0.8, 0.12, first_margin => 'now')) AS one_state;
+-- nearly singular: both states together earn (1 + d) / d, and 1 more in the first
+SELECT d, bool_and(agrees(v[1], ((1 + d) / d + 1) / 2, 1e-14) AND agrees(v[2], ((1 + d) / d - 1) / 2, 1e-14)) AS agrees
+FROM unnest('{1e-15, 1e-12, 1e-9, 1e-3}'::float8[]) AS d, cvm.markov_value('{{.5,.5},{.5,.5}}', '{1,0}', d) AS v GROUP BY d ORDER BY d;
+SELECT d, agrees(v[1], (1 + d) / d, 1e-14) AS agrees FROM unnest('{1e-15, 1e-6}'::float8[]) AS d, cvm.markov_value('{{.1,.2,.7},{.3,.3,.4},{.6,.3,.1}}', '{1,1,1}', d) AS v ORDER BY d;
 
 -- retention over other periods
 SELECT name, round(got::numeric, 12) AS got, agrees(got, truth) FROM (VALUES

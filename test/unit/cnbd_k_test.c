@@ -145,6 +145,17 @@ test_rush(const cvm_family *f)
 	}
 	seconds = (double) (clock() - start) / CLOCKS_PER_SEC;
 	ok(worst < 1e-10 && seconds < 0.5, "%s: an endless rate, off by %.1e", f->name, worst);
+	worst = 0;
+	for (double horizon = 20; horizon > 0; horizon = isinf(horizon) ? 0 : INFINITY)
+	{
+		static const double large[] = {3, 1e15, 2e15, 2, 3};
+		static const double huge[] = {3, 1e300, 2e300, 2, 3};
+		cvm_row		row = {.x = 0,.age = 5,.weight = 1};
+
+		worst = fmax(worst, relative_error(f->discounted_if_alive(huge, &row, .01, horizon),
+										   f->discounted_if_alive(large, &row, .01, horizon), 0));
+	}
+	ok(worst < 1e-12, "%s: discounting at a rate known for certain, off by %.1e", f->name, worst);
 }
 
 /* Sums over stages and the integral over lambda meet where one hands over to the other. */
