@@ -66,12 +66,12 @@ BEGIN
                            FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped));
     END IF;
     type := cvm.base_type(col.atttypid);
-    IF role IN ('at', 'ended_at', 'opened_at', 'closed_at') THEN
+    IF role IN ('at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN
         IF type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
             RETURN cvm.local_day_expression(type, "column", time_zone);
         END IF;
         wanted := 'a timestamptz, a timestamp or a date';
-    ELSIF role IN ('amount', 'cost', 'discount', 'tier') THEN
+    ELSIF role IN ('amount', 'cost', 'discount', 'tier', 'score', 'rating') THEN
         IF type IN ('numeric'::regtype, 'float8'::regtype, 'float4'::regtype, 'int8'::regtype, 'int4'::regtype, 'int2'::regtype) THEN
             -- NaN and infinity would spoil every sum
             RETURN format('CASE WHEN f.%1$I::numeric IN (''NaN'', ''Infinity'', ''-Infinity'') THEN cvm.argument(%2$L, f.%1$I::float8)::numeric ELSE f.%1$I::numeric END',
@@ -97,8 +97,7 @@ CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known text[] := CASE kind WHEN 'purchases' THEN '{customer,at,amount,order_id,cost,currency,category,channel,campaign,tier,discount,refund_of}'::text[]
-                              WHEN 'spend' THEN '{at,amount,channel,campaign,purpose,ended_at}'
-                              ELSE '{customer,opened_at,closed_at,won,amount,discount}' END;
+                              ELSE (SELECT k.required || k.optional FROM cvm.feed_kinds k WHERE k.kind = measure_source.kind) END;
     wrong text;
     list text;
     body text;
@@ -131,8 +130,8 @@ BEGIN
     END IF;
     PERFORM now() AT TIME ZONE time_zone;
     SELECT string_agg(format('%s AS %I', CASE WHEN columns ? k THEN cvm.measure_expression(relation, k, columns ->> k, time_zone)
-                                              WHEN k IN ('at', 'ended_at', 'opened_at', 'closed_at') THEN 'NULL::date'
-                                              WHEN k IN ('amount', 'cost', 'discount', 'tier') THEN 'NULL::numeric'
+                                              WHEN k IN ('at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN 'NULL::date'
+                                              WHEN k IN ('amount', 'cost', 'discount', 'tier', 'score', 'rating') THEN 'NULL::numeric'
                                               WHEN k = 'won' THEN 'NULL::boolean' ELSE 'NULL::text' END, k), ', ' ORDER BY n) INTO list
     FROM unnest(known) WITH ORDINALITY AS u(k, n);
     body := format('SELECT * FROM (SELECT %s FROM %s AS f) r WHERE %s', list, relation,
@@ -160,7 +159,7 @@ BEGIN
                           b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', serving, body);
 END $$;
 COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric) IS
-'SQL that reads a relation as purchases, spend or deals: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
+'SQL that reads a relation as a feed of this kind: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
 
 CREATE FUNCTION cvm.profit_expression(columns jsonb, margin numeric) RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -210,4 +209,4 @@ BEGIN
     PERFORM cvm.measure_source(kind, relation, columns, (SELECT k.required FROM cvm.feed_kinds k WHERE k.kind = check_measured_feed.kind), 'UTC');
     PERFORM cvm.check_feed_privilege(portfolio, kind, relation);
 END $$;
-COMMENT ON FUNCTION cvm.check_measured_feed(text, text) IS 'Raises unless a spend or deals feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42804, 42501.';
+COMMENT ON FUNCTION cvm.check_measured_feed(text, text) IS 'Raises unless a feed that measures read exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42804, 42501.';

@@ -111,6 +111,15 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('customer_value', true, 'method', 'how the score came about'),
     ('customer_value', true, 'status', 'whether the customer is scored'),
     ('customer_value', true, 'subscriptions', 'subscriptions that run; NULL without any'),
+    ('nps_by_period', true, NULL, 'Net promoter score by month, in all and by segment, with its interval and change: cvm.nps_by_period of the last 24 months.'),
+    ('satisfaction_summary', true, NULL, 'Answers to every question, in all and by dimension, channel, kind and segment: cvm.satisfaction_summary of the last 12 months.'),
+    ('answer_value', true, NULL, 'What customers are worth by their latest answer: cvm.value_by_answer of the last 12 months.'),
+    ('satisfaction_value', true, NULL, 'Satisfaction x value: cvm.satisfaction_value_matrix of the last 12 months.'),
+    ('response_bias', true, NULL, 'Whether those who answer differ in value from the others: cvm.response_bias of the last 12 months.'),
+    ('satisfaction_lead', true, NULL, 'Whether a change of satisfaction precedes one of purchases: cvm.satisfaction_lead of the last 24 months.'),
+    ('review_summary', true, NULL, 'Reviews in all and by source: cvm.review_summary of the last 12 months.'),
+    ('value_map', true, NULL, 'Suppliers as customers see them, one''s own and competitors: cvm.value_map of the last 12 months.'),
+    ('driver_importance', true, NULL, 'Which attributes matter, and what to improve first: cvm.driver_importance of the last 12 months.'),
     ('segment_rule', true, NULL, 'Segments as rules that may be edited, taken up by the next recompute: the first rule by position that is true names the segment.'),
     ('segment_rule', true, 'position', 'order in which the rules are tried'),
     ('segment_rule', true, 'segment', 'name of the segment; several rules may share one; all is reserved'),
@@ -256,6 +265,9 @@ BEGIN
         ELSE
             EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
         END IF;
+    END LOOP;
+    FOR relation IN SELECT r.relation AS name, c.column_name, c.description FROM cvm.output_reports() r CROSS JOIN LATERAL cvm.report_columns(r.relation) c LOOP
+        EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.create_output(text) IS 'Creates the relations of a portfolio''s output schema, empty, with their comments; called by cvm.create_portfolio.';
