@@ -131,7 +131,9 @@ SELECT cvm.alter_portfolio('st', '{"equity_statement": false, "history": null}')
 CALL cvm.recompute('st', '2023-08-21 12:00+00');
 SELECT count(*) FROM cvm_st.equity_statement WHERE to_as_of = '2023-08-21 12:00+00';
 SELECT position, part FROM cvm.explain('st', '1') WHERE position BETWEEN 8 AND 29;
+\set VERBOSITY sqlstate
 SELECT count(*) AS kept FROM cvm.value_as_of('st', (SELECT finished_at FROM cvm.job_runs WHERE portfolio = 'st' ORDER BY run_id LIMIT 1));
+\set VERBOSITY default
 -- the owner may spoil what he owns, but not the run
 SELECT cvm.alter_portfolio('st', '{"equity_statement": true}');
 UPDATE cvm_st.published SET rate = 'NaN', mean_spend = -1, basis = 'x';
