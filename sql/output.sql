@@ -239,10 +239,7 @@ DECLARE
     relation record;
 BEGIN
     PERFORM cvm.create_output_tables(s, format_type(customer.atttypid, -1),
-        CASE WHEN customer.attcollation <> 0 THEN
-            (SELECT format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
-             WHERE c.oid = customer.attcollation)
-        ELSE '' END);
+        cvm.collate_clause(customer.attcollation));
     PERFORM cvm.create_segment_rules(s);
     PERFORM cvm.create_output_views(portfolio, s, format_type(cvm.base_type(customer.atttypid), -1));
     FOR relation IN
