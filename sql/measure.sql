@@ -182,19 +182,21 @@ BEGIN
                                      AND (b.order_id IS NULL OR row_number() OVER (PARTITION BY b.customer, b.order_id, b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
                                                                                   ORDER BY b.at, b.amount) = 1) THEN %L::numeric ELSE 0 END', cost_to_serve);
     END IF;
-    IF columns ? 'refund_of' THEN
-        -- a refund counts on the day of its order, which is no purchase if nothing is left of it
-        RETURN format('SELECT b.customer, CASE WHEN b.refund_of IS NOT NULL THEN coalesce(min(b.at) FILTER (WHERE b.refund_of IS NULL) OVER w, b.at) ELSE b.at END AS at,
-                              b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
-                              b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
-                              AND (b.order_id IS NULL OR count(b.refund_of) OVER w = 0 OR sum(b.amount - coalesce(b.discount, 0)) OVER w > 0) AS is_purchase
-                       FROM (%s) b WINDOW w AS (PARTITION BY b.customer, coalesce(b.refund_of, b.order_id))', serving, body);
+    IF columns ? 'order_id' THEN
+        -- as in a recompute (sql/money.sql) all lines and refunds count on the day of the order, which is no purchase if nothing is left of it
+        RETURN format('SELECT b.customer, CASE WHEN b.key IS NULL THEN b.at ELSE coalesce(min(b.at) FILTER (WHERE b.refund_of IS NULL) OVER w, b.at) END AS at,
+                              b.net AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
+                              b.refund_of IS NULL AND b.net >= 0
+                              AND (b.order_id IS NULL OR CASE WHEN coalesce(sum(b.net) FILTER (WHERE b.refund_of IS NOT NULL) OVER w, 0) = 0
+                                                              THEN sum(b.net) FILTER (WHERE b.refund_of IS NULL) OVER w >= 0 ELSE sum(b.net) OVER w > 0 END) AS is_purchase
+                       FROM (SELECT b.*, b.amount - coalesce(b.discount, 0) AS net, coalesce(b.refund_of, b.order_id) AS key FROM (%s) b) b
+                       WINDOW w AS (PARTITION BY b.customer, b.key)', serving, body);
     END IF;
     RETURN format('SELECT b.customer, b.at, b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
                           b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', serving, body);
 END $$;
 COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric) IS
-'SQL that reads a relation as purchases, spend or deals: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. The key portfolio of the columns is no column: it names a portfolio whose aliases merge the customers and whose rates convert the amounts of a column currency. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency without a portfolio, 42704 or 42501 for a portfolio.';
+'SQL that reads a relation as purchases, spend or deals: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, lines and refunds on the day of their order where order_id and refund_of are mapped, the cost to serve of an order on its first row, and is_purchase. The key portfolio of the columns is no column: it names a portfolio whose aliases merge the customers and whose rates convert the amounts of a column currency. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency without a portfolio, 42704 or 42501 for a portfolio.';
 
 CREATE FUNCTION cvm.profit_expression(columns jsonb, margin numeric) RETURNS text
 LANGUAGE sql IMMUTABLE

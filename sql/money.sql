@@ -130,7 +130,7 @@ COMMENT ON FUNCTION cvm.check_rates_feed(text) IS 'Raises unless the rates feed 
 -- ---------- what can not be valued ----------
 
 CREATE FUNCTION cvm.refuse_rate(portfolio text, currency text, day date, rate numeric, ambiguous boolean, validity integer) RETURNS numeric
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
 BEGIN
     IF currency IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
@@ -378,9 +378,11 @@ BEGIN
         SELECT * FROM (
             SELECT count(*) FILTER (WHERE v.is_refund AND v.amount > 0) AS positive,
                    count(*) FILTER (WHERE v.all_cost IS NULL) AS no_cost,
-                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.all_cost > v.paid) AS dear,
-                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount > v.amount) AS discounted,
-                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount < 0) AS charged,
+                   count(*) FILTER (WHERE NOT abs(v.cost) < ''Infinity''::numeric) AS odd_cost,
+                   count(*) FILTER (WHERE NOT abs(v.discount) < ''Infinity''::numeric) AS odd_discount,
+                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.all_cost > v.paid AND v.all_cost < ''Infinity''::numeric) AS dear,
+                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount > v.amount AND v.discount < ''Infinity''::numeric) AS discounted,
+                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount < 0 AND v.discount > ''-Infinity''::numeric) AS charged,
                    count(*) FILTER (WHERE v.currency IS NULL) AS no_currency,
                    count(*) FILTER (WHERE v.currency IS NOT NULL AND v.rate IS NULL) AS no_rate,
                    string_agg(DISTINCT v.currency, '', '' ORDER BY v.currency) FILTER (WHERE v.rate IS NULL) AS currencies,
@@ -399,6 +401,9 @@ BEGIN
          format('%%s row has a currency without a usable rate on its day: %s, %s to %s', n.currencies, n.first_day, n.last_day),
          format('%%s rows have a currency without a usable rate on their day: %s, %s to %s', n.currencies, n.first_day, n.last_day),
          'Add them to the rates feed: a rate is above 0, one a currency and day, and holds until the next one, as long as the option rate_validity says.'),
+        ('error', CASE WHEN cvm.value_basis(options, columns) <> 'revenue' THEN n.odd_cost ELSE 0 END, '%s row has a cost that is NaN or infinite', '%s rows have a cost that is NaN or infinite',
+         'Map a view that gives every row a finite one.'),
+        ('error', n.odd_discount, '%s row has a discount that is NaN or infinite', '%s rows have a discount that is NaN or infinite', 'Map a view that gives every row a finite one.'),
         ('error', n.no_cost, '%s order row has no cost', '%s order rows have no cost', 'Map a view that gives every order a cost (0 if it has none).'),
         ('warning', n.orphans, '%s refund is without its order', '%s refunds are without their orders',
          'They are money only, at their own time. The order of a refund has its number as order_id and the same customer.'),
