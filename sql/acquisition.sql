@@ -195,3 +195,32 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION cvm.payback(text, date, date, interval) IS
 'Payback of a portfolio''s cohorts, and LTV:CAC with the lifetime values of its last recompute: cvm.payback_of on its feeds purchases and spend. As cvm.acquisition otherwise.';
+
+-- ---------- reports ----------
+
+CREATE TYPE cvm.acquisition_report_row AS (
+    period_on date, is_complete boolean, scope text, name text, spend numeric, new_customers bigint, acquisition_cost float8, reason text);
+COMMENT ON TYPE cvm.acquisition_report_row IS 'Acquisition in a month: row of acquisition.';
+COMMENT ON COLUMN cvm.acquisition_report_row.period_on IS 'first day of the month';
+COMMENT ON COLUMN cvm.acquisition_report_row.is_complete IS 'true: the months of reports are complete';
+COMMENT ON COLUMN cvm.acquisition_report_row.scope IS 'blended: everybody, also those who came for free; paid: all channels with spend in the window; channel, campaign: one of them';
+COMMENT ON COLUMN cvm.acquisition_report_row.name IS 'channel or campaign of the first purchase and of the spend; unattributed where it is NULL; all for blended and paid';
+COMMENT ON COLUMN cvm.acquisition_report_row.spend IS 'spend for acquisition in the month, spread evenly over its days; what is for retention does not count';
+COMMENT ON COLUMN cvm.acquisition_report_row.new_customers IS 'customers with their first purchase ever in the month';
+COMMENT ON COLUMN cvm.acquisition_report_row.acquisition_cost IS 'CAC: spend / new_customers; NULL without new customers and where the spend is negative';
+COMMENT ON COLUMN cvm.acquisition_report_row.reason IS 'why it is NULL: no new customers, negative spend';
+
+CREATE FUNCTION cvm.acquisition_report(portfolio text) RETURNS SETOF cvm.acquisition_report_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.period_on, v.is_complete, v.scope, coalesce(v.channel, v.campaign, 'all'), v.spend, v.new_customers, v.acquisition_cost, v.reason
+    FROM cvm.report_window(portfolio, 'acquisition') w, LATERAL cvm.acquisition(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.acquisition_report(text) IS 'Customer acquisition cost by month, channel and campaign, against the spend of the same month. Made where the feed spend is mapped.';
+
+CREATE FUNCTION cvm.payback_report(portfolio text) RETURNS SETOF cvm.payback_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.report_window(portfolio, 'payback') w, LATERAL cvm.payback(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.payback_report(text) IS 'Payback and LTV:CAC of the cohorts of each month. Made where the feed spend is mapped.';

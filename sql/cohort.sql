@@ -165,3 +165,41 @@ BEGIN ATOMIC
            LATERAL cvm.won_back_of(f.relation, f.columns, from_on, to_on, limit_days, f.time_zone) v;
 END;
 COMMENT ON FUNCTION cvm.won_back(text, date, date, integer) IS 'Customers of a portfolio won back in a window: cvm.won_back_of on its purchases feed. As cvm.cohorts otherwise.';
+
+-- ---------- reports ----------
+
+CREATE FUNCTION cvm.cohorts_report(portfolio text) RETURNS SETOF cvm.cohort_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.report_window(portfolio, 'cohorts') w, LATERAL cvm.cohorts(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.cohorts_report(text) IS 'Cohorts of each month at each age, with right-censoring shown: unlike cohort_retention also refunds on their orders, costs, and the ages that are not reached. Made where the option reports names it.';
+
+CREATE TYPE cvm.churn_rate_period_row AS (
+    period_on date, definition text, customers_at_start bigint, churned bigint, churn_rate float8, lapsed_at_start bigint, won_back bigint, win_back_rate float8, undecided bigint, reason text);
+COMMENT ON TYPE cvm.churn_rate_period_row IS 'Churn in a month by one definition: row of churn_rates.';
+COMMENT ON COLUMN cvm.churn_rate_period_row.period_on IS 'first day of the month';
+COMMENT ON COLUMN cvm.churn_rate_period_row.definition IS 'silence (longer than 90 days), gap (longer than the 95 % quantile of one''s own gaps, with fewer than three of everybody''s) or model (P(alive) below 0.5)';
+COMMENT ON COLUMN cvm.churn_rate_period_row.customers_at_start IS 'customers not churned when the month began';
+COMMENT ON COLUMN cvm.churn_rate_period_row.churned IS 'of them churned when it ended';
+COMMENT ON COLUMN cvm.churn_rate_period_row.churn_rate IS 'churned / customers_at_start, a month''s: twelve of them do not add up to a year''s';
+COMMENT ON COLUMN cvm.churn_rate_period_row.lapsed_at_start IS 'customers churned when the month began';
+COMMENT ON COLUMN cvm.churn_rate_period_row.won_back IS 'of them with a purchase in the month';
+COMMENT ON COLUMN cvm.churn_rate_period_row.win_back_rate IS 'won_back / lapsed_at_start';
+COMMENT ON COLUMN cvm.churn_rate_period_row.undecided IS 'customers of whom the definition can not say at the beginning or the end; left out';
+COMMENT ON COLUMN cvm.churn_rate_period_row.reason IS 'why a rate is NULL: no model, no customers at the start, nobody had lapsed';
+
+CREATE FUNCTION cvm.churn_rates_report(portfolio text) RETURNS SETOF cvm.churn_rate_period_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT m.starts_on, v.* FROM cvm.report_window(portfolio, 'churn_rates') w, LATERAL cvm.window_periods(w.from_on, w.to_on, '1 month') m,
+           LATERAL cvm.churn_rates(portfolio, m.starts_on, m.ends_on) v;
+END;
+COMMENT ON FUNCTION cvm.churn_rates_report(text) IS 'Churn of each month where no contract says who has left, by three definitions side by side. Made where the option reports names it; reads the purchases once a month of the window.';
+
+CREATE FUNCTION cvm.won_back_report(portfolio text) RETURNS SETOF cvm.won_back_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.report_window(portfolio, 'won_back') w, LATERAL cvm.won_back(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.won_back_report(text) IS 'Customers who returned in the window of report_window after more than 90 days without a purchase. Made where the option reports names it.';

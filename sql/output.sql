@@ -5,7 +5,7 @@
 -- object of the portfolio's owner.
 
 CREATE FUNCTION cvm.output_dictionary() RETURNS TABLE (relation text, published boolean, column_name text, description text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE
 BEGIN ATOMIC
 SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('customer', true, NULL, 'Customers and what the models need to know of them. One row per customer with a purchase, other money or a subscription up to as_of.'),
@@ -115,12 +115,61 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('segment_rule', true, 'position', 'order in which the rules are tried'),
     ('segment_rule', true, 'segment', 'name of the segment; several rules may share one; all is reserved'),
     ('segment_rule', true, 'predicate', 'boolean SQL expression over the columns of customer_value, such as recency_score = 5 AND residual_value > 100; no subqueries, nor segment and as_of'),
+    ('concentration', true, NULL, 'How unequally value is spread over customers, in all and by segment; those without value belong to them.'),
+    ('concentration', true, 'value', 'realised_value (to date, on the value basis) or residual_value (expected future)'),
+    ('concentration', true, 'segment', 'segment; all is the total'),
+    ('concentration', true, 'is_total', 'true for the total'),
+    ('concentration', true, 'customers', 'customers whose value is known'),
+    ('concentration', true, 'total', 'sum of their values, currency units'),
+    ('concentration', true, 'gini', 'Gini coefficient: 0 if all are equal, (n - 1) / n if one has everything'),
+    ('concentration', true, 'gini_small_sample', 'Gini coefficient x n / (n - 1), so that segments of different sizes compare'),
+    ('concentration', true, 'hhi', 'Herfindahl-Hirschman index: sum of squared shares'),
+    ('concentration', true, 'top_10_share', 'share of the total that the most valuable tenth of the customers holds'),
+    ('concentration', true, 'top_20_share', 'share that the most valuable fifth holds'),
+    ('concentration', true, 'whale_peak', 'what the profitable customers earn / total; above 1 where others make losses'),
+    ('concentration', true, 'reason', 'why measures are NULL: no customers, total not positive, one customer (gini_small_sample alone)'),
+    ('decile_table', true, NULL, 'Customers by tenths of their number, the most valuable first; equal values share a tenth.'),
+    ('decile_table', true, 'value', 'realised_value or residual_value'),
+    ('decile_table', true, 'bin', '1 for the most valuable tenth'),
+    ('decile_table', true, 'customers', 'customers in it'),
+    ('decile_table', true, 'lowest', 'least value in it, currency units'),
+    ('decile_table', true, 'highest', 'greatest value in it'),
+    ('decile_table', true, 'mean', 'mean value'),
+    ('decile_table', true, 'total', 'sum of values'),
+    ('decile_table', true, 'share', 'total / that of all; NULL where that is not positive'),
+    ('decile_table', true, 'cumulative_share', 'share of this and the better ones'),
+    ('whale_curve', true, NULL, 'Cumulative realised value from the best customer down, at each percent of the customers (at each customer for fewer than a hundred).'),
+    ('whale_curve', true, 'rank', 'number of customers, the best first'),
+    ('whale_curve', true, 'population_share', 'rank / customers'),
+    ('whale_curve', true, 'cumulative_value', 'their realised value, currency units'),
+    ('whale_curve', true, 'share_of_total', 'cumulative_value / total: above 1 where others make losses; NULL where the total is not positive'),
+    ('lorenz_curve', true, NULL, 'Lorenz curve of realised value: the share that the least valuable customers hold, at each percent of them.'),
+    ('lorenz_curve', true, 'rank', 'number of customers, the least valuable first'),
+    ('lorenz_curve', true, 'population_share', 'rank / customers'),
+    ('lorenz_curve', true, 'value_share', 'share of the total that they hold; NULL where that is not positive'),
+    ('abc_tier', true, NULL, 'ABC tiers of customers by cumulative share of value: A to 80 %, B to 95 %, C behind; who crosses a limit belongs to the higher tier.'),
+    ('abc_tier', true, 'customer_id', 'customer'),
+    ('abc_tier', true, 'segment', 'segment'),
+    ('abc_tier', true, 'realised_value', 'value to date'),
+    ('abc_tier', true, 'realised_tier', 'tier by realised value; NULL where the total is not positive'),
+    ('abc_tier', true, 'residual_value', 'expected future value'),
+    ('abc_tier', true, 'residual_tier', 'tier by residual value; NULL where it is not known'),
+    ('repeat_purchase', true, NULL, 'Customers who came back, in all and by segment.'),
+    ('repeat_purchase', true, 'as_of', 'instant at which they were counted'),
+    ('repeat_purchase', true, 'segment', 'segment; all is the total'),
+    ('repeat_purchase', true, 'is_total', 'true for the total'),
+    ('repeat_purchase', true, 'customers', 'customers with a purchase'),
+    ('repeat_purchase', true, 'repeaters', 'of them with purchases in two periods or more'),
+    ('repeat_purchase', true, 'repeat_purchase_rate', 'repeaters / customers; not retention, and grows with the time observed'),
+    ('repeat_purchase', true, 'reason', 'why it is NULL: no customers'),
     ('score', false, NULL, 'Scores of customers, a partition per run; read the views over it.'),
     ('published', false, NULL, 'One row: the run that the views show.'),
     ('retired_run', false, NULL, 'Runs that were replaced and whose partitions go when no snapshot needs them.'),
     ('segment_stat', false, NULL, 'Sums by segment and run, behind segment_summary.'),
     ('cohort_cell', false, NULL, 'Monthly cohorts by run, behind cohort_retention.')
-) AS d(relation, published, column_name, description);
+) AS d(relation, published, column_name, description)
+UNION ALL
+SELECT r.relation, true, r.column_name, r.description FROM cvm.report_dictionary() r;
 END;
 COMMENT ON FUNCTION cvm.output_dictionary() IS 'Relations of an output schema and their columns, with what they mean; published: granted by cvm.grant_read.';
 
@@ -194,6 +243,8 @@ BEGIN
                s.days_silent, s.is_lapsed, s.next_purchase_on,
                coalesce(s.contract_model_id, p.purchase_model_id) AS model_id, s.method, s.status, s.subscriptions %s',
         s, customer_base_type, source);
+    PERFORM cvm.create_concentration_views(s, source);
+    EXECUTE format('CREATE MATERIALIZED VIEW %I.report_window AS SELECT r.* FROM cvm.report_window_report(%L) r', s, portfolio);
     EXECUTE format('CREATE MATERIALIZED VIEW %1$I.segment_summary AS
         SELECT t.segment, t.customers, t.residual_value, t.p_alive, t.orders, t.mean_spend, t.equity_share
         FROM %1$I.segment_stat t WHERE t.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);

@@ -6,19 +6,113 @@
 -- mapped; where none is, it is empty.  A report's function raises where a feed can not be read or means
 -- nothing: the run then fails, names the report, and what was published stays.
 --
--- To add one: a row here, the function beside its measure, its columns in cvm.output_dictionary.
+-- Those over the purchases feed alone read it once more each, which takes longer than the recompute itself:
+-- they are made where the option reports names them (doc/metrics.md).
+--
+-- To add one: a row here, the function beside its measure, its columns in cvm.output_dictionary, where its
+-- function does not return a composite type whose columns have comments.
 
 CREATE FUNCTION cvm.output_reports() RETURNS TABLE (relation text, feeds text[], key text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT r.relation, r.feeds::text[], r.key FROM (VALUES
     ('segment_summary', '{}', 'segment'),
-    ('cohort_retention', '{}', 'cohort_on, age_periods')
+    ('cohort_retention', '{}', 'cohort_on, age_periods'),
+    ('report_window', '{}', 'to_on'),
+    ('current_value', '{purchases}', 'period_on, segment'),
+    ('purchase_value', '{purchases}', 'customer'),
+    ('cohorts', '{purchases}', 'cohort_on, age_periods'),
+    ('churn_rates', '{purchases}', 'period_on, definition'),
+    ('won_back', '{purchases}', 'customer, returned_on'),
+    ('cross_sell', '{purchases}', 'dimension, name'),
+    ('future_value', '{purchases}', 'segment'),
+    ('category_rules', '{purchases}', 'antecedent, consequent'),
+    ('next_categories', '{purchases}', 'customer, rank'),
+    ('loyalty', '{purchases}', 'customer, entered_on'),
+    ('acquisition', '{spend}', 'period_on, scope, name'),
+    ('payback', '{spend}', 'cohort_on'),
+    ('contract_retention', '{subscriptions}', 'period_on, segment'),
+    ('retention_time', '{subscriptions}', 'segment'),
+    ('deals', '{deals}', 'period_on, segment')
 ) AS r(relation, feeds, key);
 END;
 COMMENT ON FUNCTION cvm.output_reports() IS 'Materialized views of an output schema, the feeds any of which they need (none: they show what the recompute itself has written) and the columns of their unique index.';
 
--- Whether the reports that need feeds have one: a view whose feed has gone is refreshed to be empty.
+-- ---------- which and when ----------
+
+CREATE FUNCTION cvm.check_report_options(options jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted jsonb := options -> 'reports';
+    known text := (SELECT string_agg(format('"%s"', r.relation), ', ' ORDER BY r.relation) FROM cvm.output_reports() r WHERE r.feeds = '{purchases}');
+    months float8 := cvm.option_number(options, 'report_months', 12, 1, false, 120);
+BEGIN
+    IF months <> trunc(months) THEN
+        PERFORM cvm.bad_option('report_months', options -> 'report_months', 'a whole number of months, 1 to 120');
+    ELSIF wanted IS NULL OR wanted IN ('null', '"all"') THEN
+        RETURN;
+    ELSIF jsonb_typeof(wanted) <> 'array'
+          OR EXISTS (SELECT FROM jsonb_array_elements(wanted) AS e
+                     WHERE jsonb_typeof(e) <> 'string' OR NOT EXISTS (SELECT FROM cvm.output_reports() r WHERE r.feeds = '{purchases}' AND r.relation = e #>> '{}')) THEN
+        PERFORM cvm.bad_option('reports', wanted, format('"all", or an array of names out of %s', known));
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.check_report_options(jsonb) IS '22023 unless reports and report_months are in their domains.';
+
+CREATE FUNCTION cvm.report_is_wanted(portfolio text, relation text) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+SELECT r.feeds = '{}' OR (EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = p.portfolio AND f.kind = ANY (r.feeds))
+                          AND (r.feeds <> '{purchases}' OR coalesce(p.options -> 'reports' = '"all"'
+                                                                    OR p.options -> 'reports' OPERATOR(pg_catalog.?) r.relation, false)))
+FROM cvm.portfolio p CROSS JOIN cvm.output_reports() r
+WHERE p.portfolio = report_is_wanted.portfolio AND r.relation = report_is_wanted.relation;
+END;
+COMMENT ON FUNCTION cvm.report_is_wanted(text, text) IS 'Whether a report of a portfolio has a feed, and if that is the purchases, is named by the option reports; NULL for an unknown portfolio or report.';
+
+CREATE TYPE cvm.report_window_row AS (as_of timestamptz, from_on date, to_on date);
+COMMENT ON TYPE cvm.report_window_row IS 'The window of a portfolio''s reports: row of report_window.';
+COMMENT ON COLUMN cvm.report_window_row.as_of IS 'instant of the published numbers';
+COMMENT ON COLUMN cvm.report_window_row.from_on IS 'first day of the window of the reports: report_months (12) before to_on';
+COMMENT ON COLUMN cvm.report_window_row.to_on IS 'first day that is not in it: that of the month of as_of, so that all months are complete';
+
+CREATE FUNCTION cvm.report_window(portfolio text, relation text DEFAULT 'report_window') RETURNS SETOF cvm.report_window_row
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+BEGIN
+    IF cvm.report_is_wanted(portfolio, relation) THEN
+        RETURN QUERY EXECUTE format('SELECT p.as_of, (w.ends - make_interval(months => $2))::date, w.ends::date
+            FROM %I.published p, LATERAL (SELECT date_trunc(''month'', p.as_of AT TIME ZONE $1) AS ends) w WHERE p.only_row', present.output_schema)
+        USING cvm.option_text(present.options, 'time_zone', 'UTC'), cvm.option_number(present.options, 'report_months', 12, 1, false, 120)::integer;
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.report_window(text, text) IS 'Window of a portfolio''s reports: the complete months (option report_months, 12) up to the published as_of, in its time zone. No row before the first run, and for a report that is not wanted (cvm.report_is_wanted). 42704, 42501.';
+
+CREATE FUNCTION cvm.report_window_report(portfolio text) RETURNS SETOF cvm.report_window_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT w.* FROM cvm.report_window(portfolio) w;
+END;
+COMMENT ON FUNCTION cvm.report_window_report(text) IS 'The window that the other reports show: complete months up to as_of, in the portfolio''s time zone.';
+
+-- What a report's function returns has comments: those of the composite type and its columns are the relation's.
+CREATE FUNCTION cvm.report_dictionary() RETURNS TABLE (relation text, column_name text, description text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+SELECT r.relation, d.column_name, d.description
+FROM cvm.output_reports() r
+JOIN pg_catalog.pg_proc p ON p.pronamespace = 'cvm'::pg_catalog.regnamespace AND p.proname = (r.relation || '_report')::name
+JOIN pg_catalog.pg_type t ON t.oid = p.prorettype AND t.typrelid <> 0
+CROSS JOIN LATERAL (
+    SELECT NULL::text AS column_name, pg_catalog.obj_description(p.oid, 'pg_proc') AS description
+    UNION ALL
+    SELECT a.attname::text, pg_catalog.col_description(t.typrelid, a.attnum::integer) FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) d;
+END;
+COMMENT ON FUNCTION cvm.report_dictionary() IS 'Columns of the reports whose functions return a composite type, as that describes them; column_name is NULL for the report itself.';
+
+-- A view whose feed has gone is refreshed to be empty.
 CREATE FUNCTION cvm.reports_to_refresh(portfolio text) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -27,11 +121,11 @@ DECLARE
 BEGIN
     FOR report IN
         SELECT r.relation, r.feeds, p.output_schema AS s,
-               r.feeds = '{}' OR EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = p.portfolio AND f.kind = ANY (r.feeds)) AS is_fed
+               cvm.report_is_wanted(p.portfolio, r.relation) AS is_wanted
         FROM cvm.portfolio p CROSS JOIN cvm.output_reports() WITH ORDINALITY AS r(relation, feeds, key, position)
         WHERE p.portfolio = reports_to_refresh.portfolio ORDER BY r.position
     LOOP
-        wanted := report.is_fed;
+        wanted := report.is_wanted;
         -- the owner may have dropped a report that nobody wants
         IF report.feeds <> '{}' AND to_regclass(format('%I.%I', report.s, report.relation)) IS NULL THEN
             wanted := false;
