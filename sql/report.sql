@@ -83,7 +83,7 @@ DECLARE
 BEGIN
     IF cvm.report_is_wanted(portfolio, relation) THEN
         RETURN QUERY EXECUTE format('SELECT p.as_of, (w.ends - make_interval(months => $2))::date, w.ends::date
-            FROM %I.published p, LATERAL (SELECT date_trunc(''month'', p.as_of AT TIME ZONE $1) AS ends) w WHERE p.only_row', present.output_schema)
+            FROM %I.published p, LATERAL (SELECT date_trunc(''month'', p.as_of AT TIME ZONE $1) AS ends) w', present.output_schema)
         USING cvm.option_text(present.options, 'time_zone', 'UTC'), cvm.option_number(present.options, 'report_months', 12, 1, false, 120)::integer;
     END IF;
 END $$;
