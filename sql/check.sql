@@ -211,6 +211,7 @@ BEGIN
     END;
     RETURN QUERY SELECT s.level, s.finding, s.hint FROM cvm.check_subscriptions(portfolio) s;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_rules(portfolio) r;
+    RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_reports(portfolio) r;
     SELECT r.status, r.started_at, e.message INTO last FROM cvm.run r LEFT JOIN cvm.run_error e USING (run_id)
     WHERE r.portfolio = check_findings.portfolio ORDER BY r.run_id DESC LIMIT 1;
     IF NOT FOUND THEN

@@ -138,3 +138,32 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.reports_to_refresh(text) IS 'Materialized views that a recompute of the portfolio refreshes: those with a feed, and those that still have rows of a feed that is no longer mapped. One that its owner dropped is left out.';
+
+-- ---------- findings ----------
+
+CREATE FUNCTION cvm.check_reports(portfolio text) RETURNS TABLE (level text, finding text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    options jsonb := (cvm.own_portfolio(portfolio)).options;
+    columns jsonb := (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = check_reports.portfolio AND f.kind = 'purchases');
+    feed text;
+BEGIN
+    FOR feed IN SELECT f.kind FROM cvm.feed f WHERE f.portfolio = check_reports.portfolio AND f.kind IN ('spend', 'deals') ORDER BY 1 LOOP
+        BEGIN
+            PERFORM cvm.check_measured_feed(portfolio, feed);
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+            level := 'error';
+            RETURN NEXT;
+        END;
+    END LOOP;
+    RETURN QUERY
+    SELECT 'warning', format('the report %s is empty: %s', r.relation, CASE WHEN r.relation = 'loyalty' THEN 'there are no loyalty tiers' ELSE 'the purchases feed maps no category' END),
+           CASE WHEN r.relation = 'loyalty' THEN 'Set the option loyalty_tiers.' ELSE 'Map the column category with cvm.add_feed.' END
+    FROM cvm.output_reports() r
+    WHERE options -> 'reports' ? r.relation
+      AND ((r.relation = 'loyalty' AND NOT options ? 'loyalty_tiers')
+           OR (r.relation IN ('cross_sell', 'future_value', 'category_rules', 'next_categories') AND NOT columns ? 'category'))
+    ORDER BY r.relation;
+END $$;
+COMMENT ON FUNCTION cvm.check_reports(text) IS 'Feeds of reports with which a recompute would fail, and reports that are wanted and would be empty: see cvm.check.';
