@@ -208,11 +208,11 @@ BEGIN
         ordered AS (SELECT c.k, c.gap, sum(c.n) OVER (PARTITION BY c.k ORDER BY c.gap) AS up_to, $4 * (sum(c.n) OVER (PARTITION BY c.k) - 1) AS place FROM counted c),
         everyone AS (
             SELECT o.k, min(o.gap) FILTER (WHERE o.up_to > floor(o.place)) AS low, min(o.gap) FILTER (WHERE o.up_to > ceil(o.place)) AS high, min(o.place - floor(o.place)) AS part FROM ordered o GROUP BY 1
-        ), last AS (
+        ), last AS MATERIALIZED (
             -- the last purchase before one bound or more
             SELECT g.customer, g.at, g.k, g.next_k, g.history, CASE WHEN cardinality(g.gaps) >= 3 THEN (SELECT percentile_cont($4) WITHIN GROUP (ORDER BY u) FROM unnest(g.gaps) AS u) END AS own
             FROM gap g WHERE g.next_k > g.k
-        ), state AS (
+        ), state AS MATERIALIZED (
             SELECT l.customer, b.k, b.k > l.k + 1 AS silent, $1[b.k] - l.at > $3 AS by_silence, ($1[b.k] - l.at)::float8 > coalesce(l.own, e.low + (e.high - e.low) * e.part) AS by_gap,
                    CASE WHEN $5 IS NOT NULL THEN cvm.churned_by_model(cvm.p_alive($5, l.history, $1[b.k]::timestamp AT TIME ZONE ''UTC''), $6) END AS by_model
             FROM last l CROSS JOIN LATERAL generate_series(l.k + 1, l.next_k) AS b(k) LEFT JOIN everyone e ON e.k = b.k
