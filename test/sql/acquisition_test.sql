@@ -60,7 +60,8 @@ FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01
 -- at a margin of 60 % January's 39, 87, 105: it takes a third month; seen a month earlier it has not yet
 SELECT cohort_on, profit, payback_periods, is_censored FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01', margin => 0.6) WHERE cohort_on = '2024-01-01';
 SELECT cohort_on, profit, payback_periods, is_censored, reason FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-03-01', margin => 0.6);
--- at a loss never, and without spend at once
+-- at a loss or at a margin of 0 never, and without spend at once
+SELECT cohort_on, profit, payback_periods, is_censored, reason FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-02-01', margin => 0);
 SELECT cohort_on, profit, payback_periods, is_censored, reason FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-02-01', margin => -0.1);
 SELECT cohort_on, customers, spend, payback_periods, is_censored, reason FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2023-05-01', '2023-06-01');
 -- LTV:CAC with lifetime values of any relation: (150 + 90 + 33) / 91 = 3
