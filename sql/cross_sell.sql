@@ -164,10 +164,10 @@ COMMENT ON FUNCTION cvm.next_categories(text, date, date, integer, integer) IS '
 CREATE FUNCTION cvm.category_window(portfolio text, relation text) RETURNS SETOF cvm.report_window_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT w.* FROM cvm.feed f, LATERAL cvm.report_window(portfolio, relation) w
+    SELECT w.* FROM cvm.feed f, LATERAL cvm.report_months(portfolio, relation) w
     WHERE f.portfolio = category_window.portfolio AND f.kind = 'purchases' AND f.columns OPERATOR(pg_catalog.?) 'category';
 END;
-COMMENT ON FUNCTION cvm.category_window(text, text) IS 'cvm.report_window of a portfolio whose purchases feed maps category; else no row.';
+COMMENT ON FUNCTION cvm.category_window(text, text) IS 'cvm.report_months of a portfolio whose purchases feed maps category; else no row.';
 
 CREATE FUNCTION cvm.cross_sell_report(portfolio text) RETURNS SETOF cvm.cross_sell_row
 LANGUAGE sql STABLE

@@ -5,7 +5,7 @@
 -- object of the portfolio's owner.
 
 CREATE FUNCTION cvm.output_dictionary() RETURNS TABLE (relation text, published boolean, column_name text, description text)
-LANGUAGE sql STABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('customer', true, NULL, 'Customers and what the models need to know of them. One row per customer with a purchase, other money or a subscription up to as_of.'),
@@ -111,10 +111,35 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('customer_value', true, 'method', 'how the score came about'),
     ('customer_value', true, 'status', 'whether the customer is scored'),
     ('customer_value', true, 'subscriptions', 'subscriptions that run; NULL without any'),
+    ('nps_by_period', true, NULL, 'Net promoter score by month, in all and by segment, with its interval and change: cvm.nps_by_period of the last 24 months.'),
+    ('satisfaction_summary', true, NULL, 'Answers to every question, in all and by dimension, channel, kind and segment: cvm.satisfaction_summary of the last 12 months.'),
+    ('answer_value', true, NULL, 'What customers are worth by their latest answer: cvm.value_by_answer of the last 12 months.'),
+    ('satisfaction_value', true, NULL, 'Satisfaction x value: cvm.satisfaction_value_matrix of the last 12 months.'),
+    ('response_bias', true, NULL, 'Whether those who answer differ in value from the others: cvm.response_bias of the last 12 months.'),
+    ('satisfaction_lead', true, NULL, 'Whether a change of satisfaction precedes one of purchases: cvm.satisfaction_lead of the last 24 months.'),
+    ('review_summary', true, NULL, 'Reviews in all and by source: cvm.review_summary of the last 12 months.'),
+    ('value_map', true, NULL, 'Suppliers as customers see them, one''s own and competitors: cvm.value_map of the last 12 months.'),
+    ('driver_importance', true, NULL, 'Which attributes matter, and what to improve first: cvm.driver_importance of the last 12 months.'),
     ('segment_rule', true, NULL, 'Segments as rules that may be edited, taken up by the next recompute: the first rule by position that is true names the segment.'),
     ('segment_rule', true, 'position', 'order in which the rules are tried'),
     ('segment_rule', true, 'segment', 'name of the segment; several rules may share one; all is reserved'),
     ('segment_rule', true, 'predicate', 'boolean SQL expression over the columns of customer_value, such as recency_score = 5 AND residual_value > 100; no subqueries, nor segment and as_of'),
+    ('current_value', true, NULL, 'Current value by month and segment: what customers brought in, realised, no forecast. Made where the option reports names it.'),
+    ('purchase_value', true, NULL, 'Current value of every customer in the window of report_window. Made where the option reports names it.'),
+    ('cohorts', true, NULL, 'Cohorts of each month at each age, with right-censoring shown: unlike cohort_retention also refunds on their orders, costs, and the ages that are not reached. Made where the option reports names it.'),
+    ('churn_rates', true, NULL, 'Churn of each month where no contract says who has left, by three definitions side by side. Made where the option reports names it.'),
+    ('won_back', true, NULL, 'Customers who returned in the window of report_window after more than 90 days without a purchase. Made where the option reports names it.'),
+    ('cross_sell', true, NULL, 'Cross-selling and up-selling in the window of report_window, against what each customer had bought before it: in all (name: all), by segment and by campaign. Made where the option reports names it and category is mapped.'),
+    ('category_rules', true, NULL, 'Pairs of categories that the same customers bought in the window of report_window. Made where the option reports names it and category is mapped.'),
+    ('next_categories', true, NULL, 'For each customer of the window of report_window the three categories most likely next, by what others bought. Made where the option reports names it and category is mapped.'),
+    ('future_value', true, NULL, 'Residual value by segment in parts: base, cross-selling, up-selling, by their shares in the window of report_window. Made where the option reports names it and category is mapped.'),
+    ('loyalty', true, NULL, 'Stays of customers in loyalty tiers that touch the window of report_window, with the days they entered and left. Made where the option reports names it and loyalty_tiers are set.'),
+    ('acquisition', true, NULL, 'Customer acquisition cost by month, channel and campaign, against the spend of the same month. Made where the feed spend is mapped.'),
+    ('payback', true, NULL, 'Payback and LTV:CAC of the cohorts of each month. Made where the feed spend is mapped.'),
+    ('contract_retention', true, NULL, 'Customers under contract by month and segment: retention from sets, churn, gross and net revenue retention. Made where the feed subscriptions is mapped.'),
+    ('retention_time', true, NULL, 'How long subscriptions last, by segment, as known at the end of the window of report_window. Made where the feed subscriptions is mapped.'),
+    ('deals', true, NULL, 'Sales measures by month of the closing and by segment: win rate, deal cycle, deal size, share of discount. Made where the feed deals is mapped.'),
+    ('report_window', true, NULL, 'The window that the other reports show: complete months up to as_of, in the portfolio''s time zone.'),
     ('concentration', true, NULL, 'How unequally value is spread over customers, in all and by segment; those without value belong to them.'),
     ('concentration', true, 'value', 'realised_value (to date, on the value basis) or residual_value (expected future)'),
     ('concentration', true, 'segment', 'segment; all is the total'),
@@ -167,9 +192,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('retired_run', false, NULL, 'Runs that were replaced and whose partitions go when no snapshot needs them.'),
     ('segment_stat', false, NULL, 'Sums by segment and run, behind segment_summary.'),
     ('cohort_cell', false, NULL, 'Monthly cohorts by run, behind cohort_retention.')
-) AS d(relation, published, column_name, description)
-UNION ALL
-SELECT r.relation, true, r.column_name, r.description FROM cvm.report_dictionary() r;
+) AS d(relation, published, column_name, description);
 END;
 COMMENT ON FUNCTION cvm.output_dictionary() IS 'Relations of an output schema and their columns, with what they mean; published: granted by cvm.grant_read.';
 
@@ -304,6 +327,9 @@ BEGIN
         ELSE
             EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
         END IF;
+    END LOOP;
+    FOR relation IN SELECT r.relation AS name, c.column_name, c.description FROM cvm.output_reports() r CROSS JOIN LATERAL cvm.report_columns(r.relation) c LOOP
+        EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.create_output(text) IS 'Creates the relations of a portfolio''s output schema, empty, with their comments; called by cvm.create_portfolio.';

@@ -9,8 +9,8 @@
 -- Those over the purchases feed alone read it once more each, which takes longer than the recompute itself:
 -- they are made where the option reports names them (doc/metrics.md).
 --
--- To add one: a row here, the function beside its measure, its columns in cvm.output_dictionary, where its
--- function does not return a composite type whose columns have comments.
+-- To add one: a row here, the function beside its measure, a line in cvm.output_dictionary.  The comments of
+-- its columns are those of the composite type that the function returns.
 
 CREATE FUNCTION cvm.output_reports() RETURNS TABLE (relation text, feeds text[], key text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -33,10 +33,30 @@ SELECT r.relation, r.feeds::text[], r.key FROM (VALUES
     ('payback', '{spend}', 'cohort_on'),
     ('contract_retention', '{subscriptions}', 'period_on, segment'),
     ('retention_time', '{subscriptions}', 'segment'),
-    ('deals', '{deals}', 'period_on, segment')
+    ('deals', '{deals}', 'period_on, segment'),
+    ('nps_by_period', '{responses}', 'question, segment, is_total, period_on'),
+    ('satisfaction_summary', '{responses}', 'question, breakdown, part'),
+    ('answer_value', '{responses}', 'question, answer_class'),
+    ('satisfaction_value', '{responses}', 'question, answer_class, value_tier'),
+    ('response_bias', '{responses}', 'question, compared'),
+    ('satisfaction_lead', '{responses}', 'question, relation'),
+    ('review_summary', '{reviews}', 'source, is_total'),
+    ('value_map', '{ratings}', 'supplier'),
+    ('driver_importance', '{ratings}', 'outcome, attribute')
 ) AS r(relation, feeds, key);
 END;
 COMMENT ON FUNCTION cvm.output_reports() IS 'Materialized views of an output schema, the feeds any of which they need (none: they show what the recompute itself has written) and the columns of their unique index.';
+
+CREATE FUNCTION cvm.report_columns(relation text) RETURNS TABLE (column_name text, description text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.attname::text, pg_catalog.col_description(a.attrelid, a.attnum)
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) p.prorettype
+    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.typrelid AND a.attnum OPERATOR(pg_catalog.>) 0
+    WHERE p.proname OPERATOR(pg_catalog.=) (relation OPERATOR(pg_catalog.||) '_report')::pg_catalog.name
+      AND p.pronamespace OPERATOR(pg_catalog.=) 'cvm'::pg_catalog.regnamespace;
+END;
+COMMENT ON FUNCTION cvm.report_columns(text) IS 'Columns of a report with what they mean, from the type of its rows.';
 
 -- ---------- which and when ----------
 
@@ -76,7 +96,7 @@ COMMENT ON COLUMN cvm.report_window_row.as_of IS 'instant of the published numbe
 COMMENT ON COLUMN cvm.report_window_row.from_on IS 'first day of the window of the reports: report_months (12) before to_on';
 COMMENT ON COLUMN cvm.report_window_row.to_on IS 'first day that is not in it: that of the month of as_of, so that all months are complete';
 
-CREATE FUNCTION cvm.report_window(portfolio text, relation text DEFAULT 'report_window') RETURNS SETOF cvm.report_window_row
+CREATE FUNCTION cvm.report_months(portfolio text, relation text) RETURNS SETOF cvm.report_window_row
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
@@ -87,30 +107,14 @@ BEGIN
         USING cvm.option_text(present.options, 'time_zone', 'UTC'), cvm.option_number(present.options, 'report_months', 12, 1, false, 120)::integer;
     END IF;
 END $$;
-COMMENT ON FUNCTION cvm.report_window(text, text) IS 'Window of a portfolio''s reports: the complete months (option report_months, 12) up to the published as_of, in its time zone. No row before the first run, and for a report that is not wanted (cvm.report_is_wanted). 42704, 42501.';
+COMMENT ON FUNCTION cvm.report_months(text, text) IS 'Window of a portfolio''s reports: the complete months (option report_months, 12) up to the published as_of, in its time zone. No row before the first run, and for a report that is not wanted (cvm.report_is_wanted). 42704, 42501.';
 
 CREATE FUNCTION cvm.report_window_report(portfolio text) RETURNS SETOF cvm.report_window_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT w.* FROM cvm.report_window(portfolio) w;
+    SELECT w.* FROM cvm.report_months(portfolio, 'report_window') w;
 END;
 COMMENT ON FUNCTION cvm.report_window_report(text) IS 'The window that the other reports show: complete months up to as_of, in the portfolio''s time zone.';
-
--- What a report's function returns has comments: those of the composite type and its columns are the relation's.
-CREATE FUNCTION cvm.report_dictionary() RETURNS TABLE (relation text, column_name text, description text)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-SELECT r.relation, d.column_name, d.description
-FROM cvm.output_reports() r
-JOIN pg_catalog.pg_proc p ON p.pronamespace = 'cvm'::pg_catalog.regnamespace AND p.proname = (r.relation || '_report')::name
-JOIN pg_catalog.pg_type t ON t.oid = p.prorettype AND t.typrelid <> 0
-CROSS JOIN LATERAL (
-    SELECT NULL::text AS column_name, pg_catalog.obj_description(p.oid, 'pg_proc') AS description
-    UNION ALL
-    SELECT a.attname::text, pg_catalog.col_description(t.typrelid, a.attnum::integer) FROM pg_catalog.pg_attribute a
-    WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) d;
-END;
-COMMENT ON FUNCTION cvm.report_dictionary() IS 'Columns of the reports whose functions return a composite type, as that describes them; column_name is NULL for the report itself.';
 
 -- A view whose feed has gone is refreshed to be empty.
 CREATE FUNCTION cvm.reports_to_refresh(portfolio text) RETURNS SETOF text
@@ -138,6 +142,26 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.reports_to_refresh(text) IS 'Materialized views that a recompute of the portfolio refreshes: those with a feed, and those that still have rows of a feed that is no longer mapped. One that its owner dropped is left out.';
+
+-- Whole months before the published as_of, and its own up to it; no row where there is nothing to report.
+CREATE FUNCTION cvm.report_window(portfolio text, kind text, months integer, OUT from_on date, OUT to_on date) RETURNS SETOF record
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+    as_of timestamptz;
+BEGIN
+    IF NOT EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = report_window.portfolio AND f.kind = report_window.kind) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT p.as_of FROM %I.published p WHERE p.only_row', present.output_schema) INTO as_of;
+    IF as_of IS NULL THEN
+        RETURN;
+    END IF;
+    to_on := (as_of AT TIME ZONE cvm.option_text(present.options, 'time_zone', 'UTC'))::date + 1;
+    from_on := (date_trunc('month', to_on - 1) - months * interval '1 month')::date;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION cvm.report_window(text, text, integer) IS 'Window of a report: from the first day of the month so many months before that of the published as_of, to the day after the as_of, in the portfolio''s time zone. No row before the first run or without a feed of this kind.';
 
 -- ---------- findings ----------
 
