@@ -38,12 +38,12 @@ OBJS = src/cvm.o $(MATH_OBJS) $(MODEL_OBJS) $(TYPE_OBJS) $(ENGINE_OBJS) $(METRIC
 
 SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql sql/covariate.sql \
 	sql/score.sql sql/simulate.sql sql/rfm.sql sql/survival_curve.sql sql/answers.sql sql/portfolio.sql \
-	sql/feed.sql sql/money.sql sql/report.sql sql/output.sql sql/recompute.sql sql/registry.sql sql/subscription.sql \
+	sql/feed.sql sql/alias.sql sql/money.sql sql/report.sql sql/output.sql sql/recompute.sql sql/registry.sql sql/subscription.sql \
 	sql/validation.sql sql/drift.sql sql/exchange.sql sql/job.sql sql/interval.sql sql/check.sql sql/view.sql sql/statement.sql \
 	sql/value_formula.sql sql/retention.sql sql/concentration.sql sql/evaluation.sql sql/equity_formula.sql \
 	sql/review.sql sql/assignment.sql sql/experiment.sql sql/uplift.sql sql/driver.sql sql/perceived_value.sql \
 	sql/measure.sql sql/survey.sql sql/current_value.sql sql/acquisition.sql sql/cohort.sql sql/cross_sell.sql sql/loyalty.sql \
-	sql/deal.sql sql/decision.sql sql/what_if.sql sql/lifecycle.sql sql/segment.sql
+	sql/deal.sql sql/contract_retention.sql sql/decision.sql sql/what_if.sql sql/lifecycle.sql sql/segment.sql
 DATA_built = sql/cvm--$(EXTVERSION).sql
 
 PG_CPPFLAGS = -I$(srcdir)/src

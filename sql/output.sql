@@ -145,6 +145,69 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('segment_rule', true, 'position', 'order in which the rules are tried'),
     ('segment_rule', true, 'segment', 'name of the segment; several rules may share one; all is reserved'),
     ('segment_rule', true, 'predicate', 'boolean SQL expression over the columns of customer_value, such as recency_score = 5 AND residual_value > 100; no subqueries, nor segment and as_of'),
+    ('current_value', true, NULL, 'Current value by month and segment: what customers brought in, realised, no forecast. Made where the option reports names it.'),
+    ('purchase_value', true, NULL, 'Current value of every customer in the window of report_window. Made where the option reports names it.'),
+    ('cohorts', true, NULL, 'Cohorts of each month at each age, with right-censoring shown: unlike cohort_retention also refunds on their orders, costs, and the ages that are not reached. Made where the option reports names it.'),
+    ('churn_rates', true, NULL, 'Churn of each month where no contract says who has left, by three definitions side by side. Made where the option reports names it.'),
+    ('won_back', true, NULL, 'Customers who returned in the window of report_window after more than 90 days without a purchase. Made where the option reports names it.'),
+    ('cross_sell', true, NULL, 'Cross-selling and up-selling in the window of report_window, against what each customer had bought before it: in all (name: all), by segment and by campaign. Made where the option reports names it and category is mapped.'),
+    ('category_rules', true, NULL, 'Pairs of categories that the same customers bought in the window of report_window. Made where the option reports names it and category is mapped.'),
+    ('next_categories', true, NULL, 'For each customer of the window of report_window the three categories most likely next, by what others bought. Made where the option reports names it and category is mapped.'),
+    ('future_value', true, NULL, 'Residual value by segment in parts: base, cross-selling, up-selling, by their shares in the window of report_window. Made where the option reports names it and category is mapped.'),
+    ('loyalty', true, NULL, 'Stays of customers in loyalty tiers that touch the window of report_window, with the days they entered and left. Made where the option reports names it and loyalty_tiers are set.'),
+    ('acquisition', true, NULL, 'Customer acquisition cost by month, channel and campaign, against the spend of the same month. Made where the feed spend is mapped.'),
+    ('payback', true, NULL, 'Payback and LTV:CAC of the cohorts of each month. Made where the feed spend is mapped.'),
+    ('contract_retention', true, NULL, 'Customers under contract by month and segment: retention from sets, churn, gross and net revenue retention. Made where the feed subscriptions is mapped.'),
+    ('retention_time', true, NULL, 'How long subscriptions last, by segment, as known at the end of the window of report_window. Made where the feed subscriptions is mapped.'),
+    ('deals', true, NULL, 'Sales measures by month of the closing and by segment: win rate, deal cycle, deal size, share of discount. Made where the feed deals is mapped.'),
+    ('report_window', true, NULL, 'The window that the other reports show: complete months up to as_of, in the portfolio''s time zone.'),
+    ('concentration', true, NULL, 'How unequally value is spread over customers, in all and by segment; those without value belong to them.'),
+    ('concentration', true, 'value', 'realised_value (to date, on the value basis) or residual_value (expected future)'),
+    ('concentration', true, 'segment', 'segment; all is the total'),
+    ('concentration', true, 'is_total', 'true for the total'),
+    ('concentration', true, 'customers', 'customers whose value is known'),
+    ('concentration', true, 'total', 'sum of their values, currency units'),
+    ('concentration', true, 'gini', 'Gini coefficient: 0 if all are equal, (n - 1) / n if one has everything'),
+    ('concentration', true, 'gini_small_sample', 'Gini coefficient x n / (n - 1), so that segments of different sizes compare'),
+    ('concentration', true, 'hhi', 'Herfindahl-Hirschman index: sum of squared shares'),
+    ('concentration', true, 'top_10_share', 'share of the total that the most valuable tenth of the customers holds'),
+    ('concentration', true, 'top_20_share', 'share that the most valuable fifth holds'),
+    ('concentration', true, 'whale_peak', 'what the profitable customers earn / total; above 1 where others make losses'),
+    ('concentration', true, 'reason', 'why measures are NULL: no customers, total not positive, one customer (gini_small_sample alone)'),
+    ('decile_table', true, NULL, 'Customers by tenths of their number, the most valuable first; equal values share a tenth.'),
+    ('decile_table', true, 'value', 'realised_value or residual_value'),
+    ('decile_table', true, 'bin', '1 for the most valuable tenth'),
+    ('decile_table', true, 'customers', 'customers in it'),
+    ('decile_table', true, 'lowest', 'least value in it, currency units'),
+    ('decile_table', true, 'highest', 'greatest value in it'),
+    ('decile_table', true, 'mean', 'mean value'),
+    ('decile_table', true, 'total', 'sum of values'),
+    ('decile_table', true, 'share', 'total / that of all; NULL where that is not positive'),
+    ('decile_table', true, 'cumulative_share', 'share of this and the better ones'),
+    ('whale_curve', true, NULL, 'Cumulative realised value from the best customer down, at each percent of the customers (at each customer for fewer than a hundred).'),
+    ('whale_curve', true, 'rank', 'number of customers, the best first'),
+    ('whale_curve', true, 'population_share', 'rank / customers'),
+    ('whale_curve', true, 'cumulative_value', 'their realised value, currency units'),
+    ('whale_curve', true, 'share_of_total', 'cumulative_value / total: above 1 where others make losses; NULL where the total is not positive'),
+    ('lorenz_curve', true, NULL, 'Lorenz curve of realised value: the share that the least valuable customers hold, at each percent of them.'),
+    ('lorenz_curve', true, 'rank', 'number of customers, the least valuable first'),
+    ('lorenz_curve', true, 'population_share', 'rank / customers'),
+    ('lorenz_curve', true, 'value_share', 'share of the total that they hold; NULL where that is not positive'),
+    ('abc_tier', true, NULL, 'ABC tiers of customers by cumulative share of value: A to 80 %, B to 95 %, C behind; who crosses a limit belongs to the higher tier.'),
+    ('abc_tier', true, 'customer_id', 'customer'),
+    ('abc_tier', true, 'segment', 'segment'),
+    ('abc_tier', true, 'realised_value', 'value to date'),
+    ('abc_tier', true, 'realised_tier', 'tier by realised value; NULL where the total is not positive'),
+    ('abc_tier', true, 'residual_value', 'expected future value'),
+    ('abc_tier', true, 'residual_tier', 'tier by residual value; NULL where it is not known'),
+    ('repeat_purchase', true, NULL, 'Customers who came back, in all and by segment.'),
+    ('repeat_purchase', true, 'as_of', 'instant at which they were counted'),
+    ('repeat_purchase', true, 'segment', 'segment; all is the total'),
+    ('repeat_purchase', true, 'is_total', 'true for the total'),
+    ('repeat_purchase', true, 'customers', 'customers with a purchase'),
+    ('repeat_purchase', true, 'repeaters', 'of them with purchases in two periods or more'),
+    ('repeat_purchase', true, 'repeat_purchase_rate', 'repeaters / customers; not retention, and grows with the time observed'),
+    ('repeat_purchase', true, 'reason', 'why it is NULL: no customers'),
     ('score', false, NULL, 'Scores of customers, a partition per run; read the views over it.'),
     ('published', false, NULL, 'One row: the run that the views show.'),
     ('retired_run', false, NULL, 'Runs that were replaced and whose partitions go when no snapshot needs them.'),
@@ -241,6 +304,8 @@ BEGIN
                s.days_silent, s.is_lapsed, s.next_purchase_on,
                coalesce(s.contract_model_id, p.purchase_model_id) AS model_id, s.method, s.status, s.subscriptions %s',
         s, customer_base_type, source);
+    PERFORM cvm.create_concentration_views(s, source);
+    EXECUTE format('CREATE MATERIALIZED VIEW %I.report_window AS SELECT r.* FROM cvm.report_window_report(%L) r', s, portfolio);
     EXECUTE format('CREATE MATERIALIZED VIEW %1$I.segment_summary AS
         SELECT t.segment, t.customers, t.residual_value, t.p_alive, t.orders, t.mean_spend, t.equity_share
         FROM %1$I.segment_stat t WHERE t.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
@@ -286,10 +351,7 @@ DECLARE
     relation record;
 BEGIN
     PERFORM cvm.create_output_tables(s, format_type(customer.atttypid, -1),
-        CASE WHEN customer.attcollation <> 0 THEN
-            (SELECT format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
-             WHERE c.oid = customer.attcollation)
-        ELSE '' END);
+        cvm.collate_clause(customer.attcollation));
     PERFORM cvm.create_segment_rules(s);
     PERFORM cvm.create_output_views(portfolio, s, format_type(cvm.base_type(customer.atttypid), -1));
     FOR relation IN
