@@ -12,7 +12,9 @@ FROM (VALUES
     ('rates', '{currency,on,rate}', '{}', 'one row per currency and day: rate is what one unit of it is worth in the portfolio''s currency, from that day on'),
     ('subscriptions', '{customer,started_at}', '{ended_at,price}', 'one row per subscription: ended_at is NULL while it runs, price is what is paid at the start and at every renewal (option renewal), in the portfolio''s currency'),
     ('spend', '{at,amount}', '{channel,campaign,purpose,ended_at}', 'one row per expense of marketing and sales, in the portfolio''s currency: purpose is acquisition (also where it is NULL) or retention; spent evenly from at to ended_at, both included. Read by cvm.acquisition and cvm.payback'),
-    ('deals', '{customer,opened_at}', '{closed_at,won,amount,discount}', 'one row per deal: closed_at is NULL while it is open, the amount still contains the discount. Read by cvm.deals')
+    ('deals', '{customer,opened_at}', '{closed_at,won,amount,discount}', 'one row per deal: closed_at is NULL while it is open, the amount still contains the discount. Read by cvm.deals'),
+    ('touchpoints', '{customer,at,stage}', '{channel,campaign,cost}', 'one row per contact with a customer or a prospect: what stage of the journey it belongs to, and its cost in the portfolio''s currency (NULL: none). Read by cvm.journey and cvm.campaign_effects'),
+    ('assignments', '{customer,experiment,arm,at}', '{}', 'one row per customer and experiment: the arm, and when the customer was assigned to it; of several in one arm the first counts. Read by cvm.experiment_results')
 ) AS k(kind, required, optional, description);
 COMMENT ON VIEW cvm.feed_kinds IS 'Kinds of feeds and the columns they map.';
 COMMENT ON COLUMN cvm.feed_kinds.kind IS 'kind of feed';
@@ -220,7 +222,7 @@ BEGIN
         PERFORM cvm.check_subscriptions_feed(portfolio);
     ELSIF kind = 'rates' THEN
         PERFORM cvm.check_rates_feed(portfolio);
-    ELSIF kind IN ('spend', 'deals') THEN
+    ELSIF kind IN ('spend', 'deals', 'touchpoints', 'assignments') THEN
         PERFORM cvm.check_measured_feed(portfolio, kind);
     END IF;
 END $$;

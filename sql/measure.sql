@@ -1,7 +1,8 @@
 -- measure: how the measures of a window read a relation (doc/metrics.md)
 --
 -- A measure that needs rows, not columns, takes a relation and a mapping, as a feed
--- does, and a window of whole days from_on <= day < to_on in a time zone.  Functions
+-- does, and a window of whole days from_on <= day < to_on in a time zone (journeys and
+-- experiments, where the hour matters, read instants instead of days).  Functions
 -- whose name ends in _of work on any relation; those without take a portfolio and
 -- look its feeds up at the call.  All run with the rights of the caller, and with jit
 -- off: compiling queries of this many expressions takes longer than most of them.
@@ -48,8 +49,15 @@ END $$;
 COMMENT ON FUNCTION cvm.window_periods(date, date, interval) IS
 'Periods of a window, counted from its first day: period n begins at from_on + n x period. The last is cut at to_on; is_complete says whether any is. 22023 unless from_on < to_on and the period is whole days, months or years; 54000 for more than 10000.';
 
+-- A time as an instant: a timestamp is read in the time zone, a date is its midnight there.
+CREATE FUNCTION cvm.instant_expression(type oid, "column" text, time_zone text) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE WHEN cvm.base_type(type) = 'timestamptz'::regtype THEN pg_catalog.format('f.%I::timestamptz', "column")
+            ELSE pg_catalog.format('(f.%I::timestamp AT TIME ZONE %L)', "column", time_zone) END;
+COMMENT ON FUNCTION cvm.instant_expression(oid, text, text) IS 'SQL of the instant of a timestamptz, timestamp or date column f."column" in a time zone.';
+
 -- What a mapped column becomes: days, numbers and texts whatever the relation's own types.
-CREATE FUNCTION cvm.measure_expression(relation regclass, role text, "column" text, time_zone text) RETURNS text
+CREATE FUNCTION cvm.measure_expression(relation regclass, role text, "column" text, time_zone text, instants boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     col pg_attribute;
@@ -66,12 +74,12 @@ BEGIN
                            FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped));
     END IF;
     type := cvm.base_type(col.atttypid);
-    IF role IN ('at', 'ended_at', 'opened_at', 'closed_at') THEN
+    IF role IN ('at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN
         IF type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
-            RETURN cvm.local_day_expression(type, "column", time_zone);
+            RETURN CASE WHEN instants THEN cvm.instant_expression(type, "column", time_zone) ELSE cvm.local_day_expression(type, "column", time_zone) END;
         END IF;
         wanted := 'a timestamptz, a timestamp or a date';
-    ELSIF role IN ('amount', 'cost', 'discount', 'tier') THEN
+    ELSIF role IN ('amount', 'cost', 'discount', 'tier', 'score') THEN
         IF type IN ('numeric'::regtype, 'float8'::regtype, 'float4'::regtype, 'int8'::regtype, 'int4'::regtype, 'int2'::regtype) THEN
             -- NaN and infinity would spoil every sum
             RETURN format('CASE WHEN f.%1$I::numeric IN (''NaN'', ''Infinity'', ''-Infinity'') THEN cvm.argument(%2$L, f.%1$I::float8)::numeric ELSE f.%1$I::numeric END',
@@ -90,14 +98,17 @@ BEGIN
         MESSAGE = format('column "%s", mapped as %s, is of type %s', "column", role, format_type(col.atttypid, NULL)),
         DETAIL = format('It must be %s.', wanted), HINT = 'Map a view that casts the column.';
 END $$;
-COMMENT ON FUNCTION cvm.measure_expression(regclass, text, text, text) IS
-'SQL of a mapped column f."column" as measures read it: the day of a time in the zone, a number as numeric (22023 for NaN and infinity), anything else as text. 42703 no such column, 42804 a type that can not be read.';
+COMMENT ON FUNCTION cvm.measure_expression(regclass, text, text, text, boolean) IS
+'SQL of a mapped column f."column" as measures read it: the day of a time in the zone (or its instant), a number as numeric (22023 for NaN and infinity), anything else as text. 42703 no such column, 42804 a type that can not be read.';
 
-CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, required text[], time_zone text, needed text[] DEFAULT '{}', cost_to_serve numeric DEFAULT 0) RETURNS text
+CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, required text[], time_zone text, needed text[] DEFAULT '{}', cost_to_serve numeric DEFAULT 0, instants boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known text[] := CASE kind WHEN 'purchases' THEN '{customer,at,amount,order_id,cost,currency,category,channel,campaign,tier,discount,refund_of}'::text[]
                               WHEN 'spend' THEN '{at,amount,channel,campaign,purpose,ended_at}'
+                              WHEN 'touchpoints' THEN '{customer,at,stage,channel,campaign,cost}'
+                              WHEN 'assignments' THEN '{customer,experiment,arm,at}'
+                              WHEN 'responses' THEN '{customer,at,score,question,dimension,channel,kind,invited_at}'
                               ELSE '{customer,opened_at,closed_at,won,amount,discount}' END;
     wrong text;
     list text;
@@ -130,9 +141,9 @@ BEGIN
             MESSAGE = 'refund_of is mapped without order_id', HINT = 'Map the column with the orders'' numbers as order_id.';
     END IF;
     PERFORM now() AT TIME ZONE time_zone;
-    SELECT string_agg(format('%s AS %I', CASE WHEN columns ? k THEN cvm.measure_expression(relation, k, columns ->> k, time_zone)
-                                              WHEN k IN ('at', 'ended_at', 'opened_at', 'closed_at') THEN 'NULL::date'
-                                              WHEN k IN ('amount', 'cost', 'discount', 'tier') THEN 'NULL::numeric'
+    SELECT string_agg(format('%s AS %I', CASE WHEN columns ? k THEN cvm.measure_expression(relation, k, columns ->> k, time_zone, instants)
+                                              WHEN k IN ('at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN CASE WHEN instants THEN 'NULL::timestamptz' ELSE 'NULL::date' END
+                                              WHEN k IN ('amount', 'cost', 'discount', 'tier', 'score') THEN 'NULL::numeric'
                                               WHEN k = 'won' THEN 'NULL::boolean' ELSE 'NULL::text' END, k), ', ' ORDER BY n) INTO list
     FROM unnest(known) WITH ORDINALITY AS u(k, n);
     body := format('SELECT * FROM (SELECT %s FROM %s AS f) r WHERE %s', list, relation,
@@ -159,8 +170,8 @@ BEGIN
     RETURN format('SELECT b.customer, b.at, b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
                           b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', serving, body);
 END $$;
-COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric) IS
-'SQL that reads a relation as purchases, spend or deals: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
+COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric, boolean) IS
+'SQL that reads a relation as purchases, spend, deals, touchpoints or assignments: one column a role, NULL where it is not mapped, days in the time zone (instants where these are asked for). Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
 
 CREATE FUNCTION cvm.profit_expression(columns jsonb, margin numeric) RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -210,4 +221,4 @@ BEGIN
     PERFORM cvm.measure_source(kind, relation, columns, (SELECT k.required FROM cvm.feed_kinds k WHERE k.kind = check_measured_feed.kind), 'UTC');
     PERFORM cvm.check_feed_privilege(portfolio, kind, relation);
 END $$;
-COMMENT ON FUNCTION cvm.check_measured_feed(text, text) IS 'Raises unless a spend or deals feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42804, 42501.';
+COMMENT ON FUNCTION cvm.check_measured_feed(text, text) IS 'Raises unless a spend, deals, touchpoints or assignments feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42804, 42501.';

@@ -115,6 +115,18 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('segment_rule', true, 'position', 'order in which the rules are tried'),
     ('segment_rule', true, 'segment', 'name of the segment; several rules may share one; all is reserved'),
     ('segment_rule', true, 'predicate', 'boolean SQL expression over the columns of customer_value, such as recency_score = 5 AND residual_value > 100; no subqueries, nor segment and as_of'),
+    ('journey_stage_rule', true, NULL, 'Stages of the journey as rules that may be edited: of the rules that match an event and may be entered from the customer''s stage, the first by position decides (doc/journey.md).'),
+    ('journey_stage_rule', true, 'position', 'order of the stages, and in which the rules are tried'),
+    ('journey_stage_rule', true, 'stage', 'stage that is entered; several rules may share one; NULL, only with the event touchpoint: the one that the touchpoint names'),
+    ('journey_stage_rule', true, 'event', 'touchpoint, first_purchase, repeat_purchase, lapse (silent for after_days since the last purchase) or return (a purchase after the longest of these)'),
+    ('journey_stage_rule', true, 'touchpoint_stage', 'only touchpoints with this stage; NULL: any'),
+    ('journey_stage_rule', true, 'channel', 'only touchpoints of this channel; NULL: any'),
+    ('journey_stage_rule', true, 'campaign', 'only touchpoints of this campaign; NULL: any'),
+    ('journey_stage_rule', true, 'entered_from', 'only customers who are in this stage; NULL: those of any earlier stage, or of none'),
+    ('journey_stage_rule', true, 'moves_back', 'whether customers of later stages enter it too; counts where entered_from is NULL'),
+    ('journey_stage_rule', true, 'after_days', 'days of silence of a lapse; NULL: the 90 % quantile of all gaps between purchases, at least 2 medians'),
+    ('journey_stage', true, NULL, 'Stages of the customer journey in numbers, up to as_of; empty without a touchpoints feed. See cvm.journey_stages.'),
+    ('journey_gap', true, NULL, 'What may be missing in the customer journey: a row for every stage and kind of gap; empty without a touchpoints feed. See cvm.journey_gaps.'),
     ('score', false, NULL, 'Scores of customers, a partition per run; read the views over it.'),
     ('published', false, NULL, 'One row: the run that the views show.'),
     ('retired_run', false, NULL, 'Runs that were replaced and whose partitions go when no snapshot needs them.'),
@@ -164,6 +176,7 @@ CREATE FUNCTION cvm.create_output_views(portfolio text, s text, customer_base_ty
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     report record;
+    report_column record;
     source text := format('FROM %1$I.score s CROSS JOIN %1$I.published p
         WHERE p.only_row AND s.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
 BEGIN
@@ -204,6 +217,12 @@ BEGIN
     FOR report IN SELECT r.relation, r.feeds, r.key FROM cvm.output_reports() r LOOP
         IF report.feeds <> '{}' THEN
             EXECUTE format('CREATE MATERIALIZED VIEW %I.%I AS SELECT r.* FROM cvm.%I(%L) r', s, report.relation, report.relation || '_report', portfolio);
+            -- its columns mean what those of the function's row type mean
+            FOR report_column IN SELECT a.attname AS name, col_description(a.attrelid, a.attnum) AS description
+                                 FROM pg_attribute a JOIN pg_type t ON t.typrelid = a.attrelid JOIN pg_namespace n ON n.oid = t.typnamespace
+                                 WHERE n.nspname = 'cvm' AND t.typname = (report.relation || '_row')::name AND a.attnum > 0 LOOP
+                EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, report.relation, report_column.name, report_column.description);
+            END LOOP;
         END IF;
         EXECUTE format('CREATE UNIQUE INDEX ON %I.%I (%s)', s, report.relation, report.key);
     END LOOP;
@@ -244,6 +263,7 @@ BEGIN
              WHERE c.oid = customer.attcollation)
         ELSE '' END);
     PERFORM cvm.create_segment_rules(s);
+    PERFORM cvm.create_journey_rules(s);
     PERFORM cvm.create_output_views(portfolio, s, format_type(cvm.base_type(customer.atttypid), -1));
     FOR relation IN
         SELECT d.relation AS name, d.column_name, d.description,

@@ -6,14 +6,17 @@
 -- mapped; where none is, it is empty.  A report's function raises where a feed can not be read or means
 -- nothing: the run then fails, names the report, and what was published stays.
 --
--- To add one: a row here, the function beside its measure, its columns in cvm.output_dictionary.
+-- To add one: a row here, the function beside its measure, and in cvm.output_dictionary the relation with its columns; these are
+-- taken from the row type cvm.R_row where there is one.
 
 CREATE FUNCTION cvm.output_reports() RETURNS TABLE (relation text, feeds text[], key text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT r.relation, r.feeds::text[], r.key FROM (VALUES
     ('segment_summary', '{}', 'segment'),
-    ('cohort_retention', '{}', 'cohort_on, age_periods')
+    ('cohort_retention', '{}', 'cohort_on, age_periods'),
+    ('journey_stage', '{touchpoints}', 'position'),
+    ('journey_gap', '{touchpoints}', 'position, gap')
 ) AS r(relation, feeds, key);
 END;
 COMMENT ON FUNCTION cvm.output_reports() IS 'Materialized views of an output schema, the feeds any of which they need (none: they show what the recompute itself has written) and the columns of their unique index.';
