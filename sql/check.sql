@@ -210,6 +210,8 @@ BEGIN
         RETURN NEXT;
     END;
     RETURN QUERY SELECT s.level, s.finding, s.hint FROM cvm.check_subscriptions(portfolio) s;
+    RETURN QUERY SELECT t.level, t.finding, t.hint FROM cvm.check_touchpoints(portfolio) t;
+    RETURN QUERY SELECT a.level, a.finding, a.hint FROM cvm.check_assignments(portfolio) a;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_rules(portfolio) r;
     SELECT r.status, r.started_at, e.message INTO last FROM cvm.run r LEFT JOIN cvm.run_error e USING (run_id)
     WHERE r.portfolio = check_findings.portfolio ORDER BY r.run_id DESC LIMIT 1;

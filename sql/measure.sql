@@ -212,6 +212,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.measured_feed(text, text) IS 'A feed of a portfolio, resolved now, with the options, segments, lifetime values and live purchase model that measures of it use. 42704 unknown portfolio or no such feed, 42P01 the relation is gone, 42501 not permitted.';
 
+-- Money of purchases as the recompute counts it, to the instant.
+CREATE FUNCTION cvm.purchase_source(portfolio text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    options jsonb := (cvm.own_portfolio(portfolio)).options;
+    time_zone text := cvm.option_text(options, 'time_zone', 'UTC');
+    feed record;
+BEGIN
+    SELECT f.relation, f.columns INTO feed FROM cvm.measured_feed(portfolio, 'purchases') f;
+    IF cvm.has_money_columns(options, feed.columns) THEN
+        RETURN format('SELECT q.customer::text AS customer, q.at, q.amount, q.is_purchase FROM (%s) AS q(customer, at, amount, is_purchase, rows)
+                       WHERE q.customer IS NOT NULL AND isfinite(q.at) AND q.amount IS NOT NULL AND q.at < $2',
+                      cvm.purchases_query(portfolio, time_zone, options));
+    END IF;
+    RETURN format('SELECT q.customer, q.at, q.amount, q.is_purchase FROM (%s) AS q',
+                  cvm.measure_source('purchases', feed.relation, feed.columns, '{customer,at,amount}', time_zone, instants => true));
+END $$;
+COMMENT ON FUNCTION cvm.purchase_source(text) IS
+'SQL of customer (text), at (instant), amount and is_purchase of a portfolio''s purchases, amounts in its currency on its value basis as a recompute counts them; $1 is as_of, $2 the first instant after it. Errors of cvm.purchases_query and cvm.measure_source.';
+
 CREATE FUNCTION cvm.check_measured_feed(portfolio text, kind text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -145,6 +145,7 @@ FROM (VALUES
     ('payments_in_purchases', 'boolean', 'false', 'whether the purchases feed has the payments of subscriptions among its rows: then a customer with a subscription is valued by it alone, and realised value comes from the purchases alone'),
     ('loyalty_tiers', 'object', NULL, 'tiers of cvm.loyalty and the amounts from which a customer is in them, such as {"Silver": 100, "Gold": 500}'),
     ('loyalty_period', 'interval', '1 year', 'how long a purchase counts for the loyalty tiers; whole days, months or years'),
+    ('experiments', 'object', NULL, 'settings of experiments by name, each an object with any of control, shares, ended_at, days and expected_effect: see cvm.experiment_results'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
     ('schema', 'text', 'cvm_<portfolio>', 'output schema, set when the portfolio is created: an existing empty schema of one''s own, or a new one')
@@ -328,6 +329,9 @@ BEGIN
     END IF;
     IF date '2000-01-01' + cvm.option_interval(options, 'loyalty_period', '1 year') <> (date '2000-01-01' + cvm.option_interval(options, 'loyalty_period', '1 year'))::date THEN
         PERFORM cvm.bad_option('loyalty_period', options -> 'loyalty_period', 'an interval of whole days, months or years, such as "1 year"');
+    END IF;
+    IF jsonb_typeof(options -> 'experiments') <> 'null' THEN
+        PERFORM cvm.check_experiments(options -> 'experiments');
     END IF;
     PERFORM cvm.option_number(options, 'drift_threshold', 0.25, 0, true, 100);
     IF jsonb_typeof(options -> 'predictive_interval') NOT IN ('boolean', 'null') THEN

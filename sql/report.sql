@@ -16,7 +16,9 @@ SELECT r.relation, r.feeds::text[], r.key FROM (VALUES
     ('segment_summary', '{}', 'segment'),
     ('cohort_retention', '{}', 'cohort_on, age_periods'),
     ('journey_stage', '{touchpoints}', 'position'),
-    ('journey_gap', '{touchpoints}', 'position, gap')
+    ('journey_gap', '{touchpoints}', 'position, gap'),
+    ('experiment_result', '{assignments}', 'experiment, outcome, arm'),
+    ('campaign_effect', '{touchpoints}', 'campaign, outcome')
 ) AS r(relation, feeds, key);
 END;
 COMMENT ON FUNCTION cvm.output_reports() IS 'Materialized views of an output schema, the feeds any of which they need (none: they show what the recompute itself has written) and the columns of their unique index.';
