@@ -15,6 +15,7 @@
 #define FIRST_RADIUS 1.0		/* in log parameters: a factor of e */
 #define LARGEST_RADIUS 4.0
 #define SMALLEST_RADIUS 1e-10
+#define SHORT_STEP 1e-4			/* which leaves no gradient behind across a curved ridge */
 
 /* One Jacobi rotation that makes a[p][q] zero. */
 static void
@@ -237,6 +238,7 @@ cvm_maximise(cvm_objective objective, void *context, int n, const double *start,
 {
 	cvm_maximum trial;
 	double		radius = FIRST_RADIUS;
+	bool		settled = false;
 	int			code;
 
 	memset(result, 0, sizeof(*result));
@@ -252,6 +254,7 @@ cvm_maximise(cvm_objective objective, void *context, int n, const double *start,
 		double		promise,
 					ratio,
 					length;
+		bool		still;
 
 		build_model(&m, n, result);
 		promise = take_step(&m, radius, result->at, trial.at);
@@ -268,8 +271,11 @@ cvm_maximise(cvm_objective objective, void *context, int n, const double *start,
 		if (isinf(trial.value) || !(ratio > 1e-4))
 			continue;
 		trial.iterations = result->iterations;
+		/* nothing to gain; but along a flat direction, the step may have been long all the same */
+		still = promise < 1e-16 * (1 + fabs(trial.value));
 		trial.converged = m.curvature[0] > 0
-			&& (length < 1e-9 || promise < 1e-16 * (1 + fabs(trial.value)));
+			&& (length < 1e-9 || (still && (length < SHORT_STEP || settled)));
+		settled = still;
 		*result = trial;
 		if (trial.converged || promise <= 0)
 			break;

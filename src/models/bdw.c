@@ -254,14 +254,14 @@ rough_loglik(const cvm_table *table, const double *theta)
 static int
 starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
 {
-	static const double likeness[] = {2, 0.2, 20, 0.005};	/* gamma + delta */
+	static const double likeness[] = {2, 0.2, 20, 0.005, 200};	/* gamma + delta */
 	static const double powers[][4] = {{1, 0.6, 0.3, 0.1}, {1.6, 3, 8, 30}};
 	double		first = cvm_contract_first_churn(table);
 	double		best = -INFINITY;
 	int			likeliest = 0;
 	int			n = 0;
 
-	for (; n < 8 && n < max; n++)
+	for (; n < 10 && n < max; n++)
 	{
 		double		sum = likeness[n / 2];
 		double		better = -INFINITY;

@@ -296,20 +296,42 @@ cvm_bb_table_loglik(const cvm_table *table, const double *theta, double *loglik,
 	return status;
 }
 
+/* Of n opportunities, those that find a customer alive: the sum of B(gamma, delta + i) / B(gamma, delta). */
+static double
+opportunities(double gamma, double delta, double n)
+{
+	double		alive = 1;
+	double		sum = 0;
+
+	for (int i = 1; i <= n && alive > 1e-6; i++)
+	{
+		alive *= (delta + i - 1) / (gamma + delta + i - 1);
+		sum += alive;
+	}
+	return sum;
+}
+
 /*
  * Shapes from very unequal to nearly equal customers, leaving early or late;
- * the mean of p from that of purchases per opportunity, doubled as people leave.
+ * the mean of p from that of purchases per opportunity, doubled as people leave;
+ * of those who leave at once (the last shapes, where maxima of their own are
+ * common) per opportunity that they are alive for.
  */
 int
 cvm_bb_starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
 {
-	static const double shape[][3] = {{2, 0.5, 2.5}, {1, 1, 10}, {5, 2, 20}, {0.5, 0.5, 0.5}};
+	static const double shape[][3] = {
+		{2, 0.5, 2.5}, {1, 1, 10}, {5, 2, 20}, {0.5, 0.5, 0.5}, {4, 3, 1}, {5, 1, 0.05}, {2, 6, 0.8}, {20, 2, 0.2}
+	};
 	const cvm_cells *cells = cvm_table_cells(table);
-	double		rate = fmin(0.8, 2 * cells->purchases / (cells->customers * cells->mean_age));
+	double		purchases = cells->purchases / cells->customers;
 	int			n = 0;
 
-	for (; n < 4 && n < max; n++)
+	for (; n < 8 && n < max; n++)
 	{
+		double		rate = n < 4 ? fmin(0.8, 2 * purchases / cells->mean_age)
+			: fmin(0.95, purchases / opportunities(shape[n][1], shape[n][2], cells->mean_age));
+
 		starts[n][ALPHA] = shape[n][0] * rate;
 		starts[n][BETA] = shape[n][0] * (1 - rate);
 		starts[n][GAMMA] = shape[n][1];

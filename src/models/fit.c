@@ -25,7 +25,7 @@
 #define DOWNHILL 4				/* so many values of a searched parameter none of which is likelier end the search */
 #define NEARLY 1.92				/* half the 95 % quantile of chi-squared: a likelihood ratio that decides nothing */
 #define TURNING_BACK 7.0		/* ln of scaled parameters: far out, but not out of sight of a maximum inside */
-#define SAMPLE_ROWS 5000		/* enough to start the full table from */
+#define SAMPLE_ROWS 3000		/* enough to start the full table from */
 #define SEARCH_ROWS 4000		/* ... where a parameter is searched, which takes a dozen climbs */
 
 static bool
@@ -185,25 +185,43 @@ cvm_climb_from(cvm_climb *p, double starts[][CVM_MAX_PARAMS], int n_starts, cvm_
 	return isinf(best->value) ? CVM_NO_OPTIMUM : CVM_OK;
 }
 
-/* Every so-manieth row. */
+/* Every so-manieth of the rows [first, end), which may stand for those left out. */
+static cvm_status
+add_sample(const cvm_table *table, size_t first, size_t end, size_t stride, bool scaled, cvm_table *out)
+{
+	cvm_status	status = CVM_OK;
+
+	for (size_t i = first + stride / 2; i < end && status == CVM_OK; i += stride)
+	{
+		cvm_row		row = cvm_table_row(table, i);
+
+		if (scaled)
+			row.weight *= stride;
+		status = cvm_table_add(out, &row);
+	}
+	return status;
+}
+
+/* Where few have come back (x > 0, the rows after the first group), a sample has all of these. */
 cvm_status
 cvm_climb_sample(const cvm_climb *p, size_t wanted, bool scaled, cvm_table **out)
 {
-	size_t		rows = cvm_table_rows(p->table);
-	size_t		stride = rows / wanted + 1;
-	cvm_status	status = CVM_OK;
+	const cvm_cells *cells = cvm_table_cells(p->table);
+	size_t		rows = cells->rows;
+	size_t		idle = cells->groups > 0 && cells->group[0].x == 0 ? cells->group[0].rows : 0;
+	cvm_status	status;
 
 	*out = cvm_table_new(cvm_table_kind(p->table), p->env);
 	if (*out == NULL)
 		return CVM_NO_MEMORY;
-	for (size_t i = stride / 2; i < rows && status == CVM_OK; i += stride)
+	if (rows - idle < wanted / 2)
 	{
-		cvm_row		row = cvm_table_row(p->table, i);
-
-		if (scaled)
-			row.weight *= stride;
-		status = cvm_table_add(*out, &row);
+		status = add_sample(p->table, 0, idle, idle / (wanted - (rows - idle)) + 1, true, *out);
+		if (status == CVM_OK)
+			status = add_sample(p->table, idle, rows, 1, false, *out);
 	}
+	else
+		status = add_sample(p->table, 0, rows, rows / wanted + 1, scaled, *out);
 	if (status == CVM_OK)
 		status = cvm_table_finish(*out);
 	return status;

@@ -9,7 +9,7 @@
 #include "models/table.h"
 
 #define CVM_RUNAWAY 1e6			/* scaled parameters beyond this, or below its inverse, have no maximum */
-#define CVM_MAX_STARTS 8
+#define CVM_MAX_STARTS 10
 
 typedef struct cvm_climb
 {
@@ -40,7 +40,7 @@ extern cvm_status cvm_climb_from(cvm_climb *p, double starts[][CVM_MAX_PARAMS], 
 /* The best of the whole table and of all values of the searched parameter, by way of a sample where it is big. */
 extern cvm_status cvm_climb_table(cvm_climb *p, cvm_maximum *best);
 
-/* About `wanted` rows of the table, standing for all of it if `scaled`. */
+/* About `wanted` rows of the table, standing for all of it if `scaled` (and where few have come back, all of whom it has). */
 extern cvm_status cvm_climb_sample(const cvm_climb *p, size_t wanted, bool scaled, cvm_table **out);
 
 /* An interior maximum: nothing ran away, and the Hessian is negative definite. */

@@ -218,47 +218,63 @@ row_density(double v, const void *context, double *out)
 }
 
 /*
- * int f over D(reference), from a span to an age: in panels until nothing is
- * left, or, where D falls steeply and to nothing, as a tail.  There
- * ln f = -u - O(u^2 / 100) in the variable u of the rule, which is exact to 1e-15.
+ * int f over D(reference), from a span to as far as rows of it have asked: rows of one
+ * x come in the order of their ages, and those with the same span share the way (all of
+ * the many who never came back do).
+ */
+typedef struct stretch
+{
+	uint32_t	span;
+	double		to;				/* in v; infinite where nothing is left */
+	double		gone[ALL];
+} stretch;
+
+/*
+ * On to an age: in panels until nothing is left, or, where D falls steeply and to
+ * nothing, as a tail.  There ln f = -u - O(u^2 / 100) in the variable u of the rule,
+ * which is exact to 1e-15.
  */
 static void
-integrate_row(const row_context *context, double v, double end, double drop, double *gone)
+go_on(const row_context *context, double end, double drop, stretch *s)
 {
 	const cvm_race *race = &context->w->p.race;
-	double		decay = cvm_race_steepness(race, v) - 1;
+	double		decay = cvm_race_steepness(race, s->to) - 1;
 
-	if (decay > STEEP && drop > 45 && cvm_race_steepness(race, v + 1 / decay) - 1 < 1.02 * decay)
+	if (s->gone[0] == 0 && decay > STEEP && drop > 45
+		&& cvm_race_steepness(race, s->to + 1 / decay) - 1 < 1.02 * decay)
 	{
-		cvm_integrate_tail(row_density, context, v, decay, ALL, gone);
-		return;
+		cvm_integrate_tail(row_density, context, s->to, decay, ALL, s->gone);
+		s->to = INFINITY;
 	}
-	while (v < end)
+	while (s->to < end)
 	{
-		double		to = fmin(end, v + cvm_race_panel(race, v, 1.5, 7));
-		double		before = gone[0];
+		double		full = s->to + cvm_race_panel(race, s->to, 1.5, 7);
+		double		to = fmin(end, full);
+		double		before = s->gone[0];
 
-		cvm_integrate_all(row_density, context, v, to, cvm_race_is_short(race, v, to), ALL, gone);
-		if (gone[0] - before < DBL_EPSILON / 64 * gone[0])
-			break;
-		v = to;
+		cvm_integrate_all(row_density, context, s->to, to, cvm_race_is_short(race, s->to, to), ALL, s->gone);
+		s->to = to == full && s->gone[0] - before < DBL_EPSILON / 64 * s->gone[0] ? INFINITY : to;
 	}
 }
 
 /* A row by itself */
 static void
-sum_row(work *w, size_t i)
+sum_row(work *w, size_t i, stretch *s)
 {
-	const cvm_instant *span = &w->at_span[w->cells->span_id[i]];
+	uint32_t	span_id = w->cells->span_id[i];
+	const cvm_instant *span = &w->at_span[span_id];
 	const cvm_instant *age = &w->at_age[w->cells->age_id[i]];
 	row_context context = {w, log_d(&w->p, span)};
 	double		weight = w->cells->weight[i];
 	double		drop = context.reference - log_d(&w->p, age);
-	double		gone[ALL] = {0};
+	double		gone[ALL];
 	double		open[ALL];
 	double		total;
 
-	integrate_row(&context, v_of(&w->p, span), v_of(&w->p, age), drop, gone);
+	if (s->span != span_id)
+		*s = (stretch) {.span = span_id,.to = v_of(&w->p, span)};
+	go_on(&context, v_of(&w->p, age), drop, s);
+	memcpy(gone, s->gone, sizeof(gone));
 	cvm_pareto_derive(&w->p, age, 0, exp(-drop), open);
 	total = open[0] + gone[0];
 	w->value += weight * (context.reference + log(total));
@@ -278,6 +294,7 @@ sum_group(work *w, size_t g)
 	const cvm_group *group = &w->cells->group[g];
 	size_t		end = group->first + group->rows;
 	uint32_t	least = UINT32_MAX;
+	stretch		s = {.span = UINT32_MAX};
 	cvm_status	status = CVM_OK;
 
 	w->p = cvm_pareto_of(w->theta, group->x);
@@ -288,7 +305,7 @@ sum_group(work *w, size_t g)
 		return sum_tabulated(w, g);
 	for (size_t i = group->first; i < end && status == CVM_OK; i++)
 	{
-		sum_row(w, i);
+		sum_row(w, i, &s);
 		if (i % POLL_ROWS == 0 && cvm_table_cancelled(w->table))
 			status = CVM_CANCELLED;
 	}

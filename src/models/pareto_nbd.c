@@ -65,17 +65,18 @@ p_alive(const double *theta, const cvm_row *row)
  * Shapes from very unequal to nearly equal customers; the rates from the data:
  * half of the time a customer is watched he is alive.  The last starts are for
  * those of whom some leave at once and the rest hardly ever (beta near 0), which
- * is a maximum of its own where many come only once.
+ * is a maximum of its own where many come only once, and for those of whom hardly
+ * anybody leaves.
  */
 static int
 starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
 {
-	static const double shape[][3] = {{0.6, 0.6, 1}, {1, 2, 1}, {4, 0.4, 1}, {0.2, 4, 1}, {1, 0.1, 1e-3}, {3, 0.1, 1e-5}};
+	static const double shape[][3] = {{0.6, 0.6, 1}, {1, 2, 1}, {4, 0.4, 1}, {0.2, 4, 1}, {1, 0.1, 1e-3}, {3, 0.1, 1e-5}, {0.5, 0.01, 2}};
 	const cvm_cells *cells = cvm_table_cells(table);
 	double		rate = 2 * cells->purchases / (cells->customers * cells->mean_age);
 	int			n = 0;
 
-	for (; n < 6 && n < max; n++)
+	for (; n < 7 && n < max; n++)
 	{
 		starts[n][R] = shape[n][0];
 		starts[n][ALPHA] = shape[n][0] / rate;

@@ -55,7 +55,8 @@ add_customer(const customer *c, int as_of, cvm_table *purchases, cvm_table *mone
 		return;
 	row.mean_spend = c->repeats > 0 ? c->repeat_total / c->repeats : 0;
 	cvm_table_add(purchases, &row);
-	cvm_table_add(money, &row);
+	if (row.mean_spend > 0)		/* a few paid nothing */
+		cvm_table_add(money, &row);
 }
 
 /*
