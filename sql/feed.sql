@@ -94,6 +94,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.feed_relation(text, text) IS 'The relation of a feed, resolved by name now. 42704 no such feed, 42P01 the relation is gone, 42809 it is no table or view, or temporary.';
 
+CREATE FUNCTION cvm.has_feed(portfolio text, kind text) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = has_feed.portfolio AND f.kind = has_feed.kind);
+COMMENT ON FUNCTION cvm.has_feed(text, text) IS 'Whether a portfolio has a feed of this kind.';
+
 CREATE FUNCTION cvm.edit_distance(a text, b text) RETURNS integer
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_edit_distance';
 COMMENT ON FUNCTION cvm.edit_distance(text, text) IS 'Characters to insert, delete or replace from a to b (Levenshtein 1966); 22023 for more than 255 characters. Orders the names in a hint.';

@@ -462,39 +462,6 @@ COMMENT ON FUNCTION cvm.effort_source(regclass, jsonb, text) IS 'SQL of the answ
 
 -- ---------- findings ----------
 
--- A feed that measures read: whether it can be, and what of its rows is left out.
-CREATE FUNCTION cvm.check_measured_rows(portfolio text, kind text, required text[]) RETURNS TABLE (level text, finding text, hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    feed cvm.feed;
-    n record;
-BEGIN
-    SELECT f.* INTO feed FROM cvm.feed f WHERE f.portfolio = check_measured_rows.portfolio AND f.kind = check_measured_rows.kind;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    BEGIN
-        PERFORM cvm.check_measured_feed(portfolio, kind);
-        EXECUTE format('SELECT count(*) FILTER (WHERE %s) AS lacking, count(*) FILTER (WHERE NOT isfinite(f.%I)) AS odd, count(*) FILTER (WHERE isfinite(f.%2$I) AND f.%2$I > now()) AS later FROM %s AS f',
-                       (SELECT string_agg(format('f.%I IS NULL', feed.columns ->> r), ' OR ') FROM unnest(required) AS r), feed.columns ->> 'at',
-                       format('%I.%I', feed.relation_schema, feed.relation_name)) INTO n;
-        -- a function of the feed may have set another
-        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
-    EXCEPTION WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-        level := 'error';
-        RETURN NEXT;
-        RETURN;
-    END;
-    RETURN QUERY
-    SELECT 'warning', f.finding, f.hint FROM (VALUES
-        (n.lacking, cvm.counted(n.lacking, '%s row', '%s rows') || format(' of %s without %s', kind, array_to_string(required, ', ')), 'They are left out.'),
-        (n.odd, cvm.counted(n.odd, '%s row', '%s rows') || format(' of %s at an infinite time', kind), 'They are left out.'),
-        (n.later, cvm.counted(n.later, '%s row', '%s rows') || format(' of %s in the future', kind), 'What lies after as_of is left out.')
-    ) AS f(n, finding, hint) WHERE f.n > 0;
-END $$;
-COMMENT ON FUNCTION cvm.check_measured_rows(text, text, text[]) IS 'Findings about a feed of touchpoints or assignments: see cvm.check.';
-
 CREATE FUNCTION cvm.check_touchpoints(portfolio text) RETURNS TABLE (level text, finding text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -513,21 +480,6 @@ END $$;
 COMMENT ON FUNCTION cvm.check_touchpoints(text) IS 'Findings about a portfolio''s touchpoints and the rules of its journey: see cvm.check.';
 
 -- ---------- reports ----------
-
-CREATE FUNCTION cvm.has_published(portfolio text) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    result boolean;
-BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %I.published p WHERE p.only_row)', (cvm.own_portfolio(portfolio)).output_schema) INTO result;
-    RETURN result;
-END $$;
-COMMENT ON FUNCTION cvm.has_published(text) IS 'Whether a run of the portfolio has been published. 42704, 42501.';
-
-CREATE FUNCTION cvm.has_feed(portfolio text, kind text) RETURNS boolean
-LANGUAGE sql STABLE
-RETURN EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = has_feed.portfolio AND f.kind = has_feed.kind);
-COMMENT ON FUNCTION cvm.has_feed(text, text) IS 'Whether a portfolio has a feed of this kind.';
 
 CREATE FUNCTION cvm.journey_stage_report(portfolio text) RETURNS SETOF cvm.journey_stage_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -123,6 +123,7 @@ BEGIN
     EXECUTE format('INSERT INTO %I.journey_stage_rule (position, stage, event, moves_back)
         SELECT r.position, r.stage, r.event, coalesce(r.moves_back, false)
         FROM jsonb_to_recordset(cvm.default_journey_rules()) AS r(position integer, stage text, event text, moves_back boolean)', s);
+    PERFORM cvm.describe_output(s, 'journey_stage_rule');
 END $$;
 COMMENT ON FUNCTION cvm.create_journey_rules(text) IS 'Creates the table journey_stage_rule of an output schema, with the default rules.';
 

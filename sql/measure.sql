@@ -242,3 +242,36 @@ BEGIN
     PERFORM cvm.check_feed_privilege(portfolio, kind, relation);
 END $$;
 COMMENT ON FUNCTION cvm.check_measured_feed(text, text) IS 'Raises unless a spend, deals, touchpoints or assignments feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42804, 42501.';
+
+-- A feed that measures read: whether it can be, and what of its rows is left out.
+CREATE FUNCTION cvm.check_measured_rows(portfolio text, kind text, required text[]) RETURNS TABLE (level text, finding text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    feed cvm.feed;
+    n record;
+BEGIN
+    SELECT f.* INTO feed FROM cvm.feed f WHERE f.portfolio = check_measured_rows.portfolio AND f.kind = check_measured_rows.kind;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    BEGIN
+        PERFORM cvm.check_measured_feed(portfolio, kind);
+        EXECUTE format('SELECT count(*) FILTER (WHERE %s) AS lacking, count(*) FILTER (WHERE NOT isfinite(f.%I)) AS odd, count(*) FILTER (WHERE isfinite(f.%2$I) AND f.%2$I > now()) AS later FROM %s AS f',
+                       (SELECT string_agg(format('f.%I IS NULL', feed.columns ->> r), ' OR ') FROM unnest(required) AS r), feed.columns ->> 'at',
+                       format('%I.%I', feed.relation_schema, feed.relation_name)) INTO n;
+        -- a function of the feed may have set another
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+        level := 'error';
+        RETURN NEXT;
+        RETURN;
+    END;
+    RETURN QUERY
+    SELECT 'warning', f.finding, f.hint FROM (VALUES
+        (n.lacking, cvm.counted(n.lacking, '%s row', '%s rows') || format(' of %s without %s or %s', kind, array_to_string(trim_array(required, 1), ', '), required[cardinality(required)]), 'They are left out.'),
+        (n.odd, cvm.counted(n.odd, '%s row', '%s rows') || format(' of %s at an infinite time', kind), 'They are left out.'),
+        (n.later, cvm.counted(n.later, '%s row', '%s rows') || format(' of %s in the future', kind), 'What lies after as_of is left out.')
+    ) AS f(n, finding, hint) WHERE f.n > 0;
+END $$;
+COMMENT ON FUNCTION cvm.check_measured_rows(text, text, text[]) IS 'Findings about a feed of touchpoints or assignments: see cvm.check.';

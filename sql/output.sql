@@ -252,12 +252,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.create_segment_rules(text) IS 'Fills segment_rule with the ten segments on recency and frequency scores, a partition of the 5 x 5 grid, and two of customers with subscriptions but no purchase.';
 
+CREATE FUNCTION cvm.describe_output(s text, only_relation text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation record;
+BEGIN
+    FOR relation IN
+        SELECT d.relation AS name, d.column_name, d.description,
+               CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind
+        FROM cvm.output_dictionary() d
+        JOIN pg_class c ON c.relname = d.relation::name JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = s::name
+        WHERE only_relation IS NULL OR d.relation = only_relation
+    LOOP
+        IF relation.column_name IS NULL THEN
+            EXECUTE format('COMMENT ON %s %I.%I IS %L', relation.kind, s, relation.name, relation.description);
+        ELSE
+            EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION cvm.describe_output(text, text) IS 'Gives the relations of an output schema (or one of them) and their columns the comments of cvm.output_dictionary.';
+
 CREATE FUNCTION cvm.create_output(portfolio text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s text := (cvm.own_portfolio(portfolio)).output_schema;
     customer pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
-    relation record;
 BEGIN
     PERFORM cvm.create_output_tables(s, format_type(customer.atttypid, -1),
         CASE WHEN customer.attcollation <> 0 THEN
@@ -267,18 +287,7 @@ BEGIN
     PERFORM cvm.create_segment_rules(s);
     PERFORM cvm.create_journey_rules(s);
     PERFORM cvm.create_output_views(portfolio, s, format_type(cvm.base_type(customer.atttypid), -1));
-    FOR relation IN
-        SELECT d.relation AS name, d.column_name, d.description,
-               CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind
-        FROM cvm.output_dictionary() d
-        JOIN pg_class c ON c.relname = d.relation::name JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = s::name
-    LOOP
-        IF relation.column_name IS NULL THEN
-            EXECUTE format('COMMENT ON %s %I.%I IS %L', relation.kind, s, relation.name, relation.description);
-        ELSE
-            EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
-        END IF;
-    END LOOP;
+    PERFORM cvm.describe_output(s);
 END $$;
 COMMENT ON FUNCTION cvm.create_output(text) IS 'Creates the relations of a portfolio''s output schema, empty, with their comments; called by cvm.create_portfolio.';
 

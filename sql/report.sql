@@ -49,3 +49,13 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.reports_to_refresh(text) IS 'Materialized views that a recompute of the portfolio refreshes: those with a feed, and those that still have rows of a feed that is no longer mapped. One that its owner dropped is left out.';
+
+CREATE FUNCTION cvm.has_published(portfolio text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I.published p WHERE p.only_row)', (cvm.own_portfolio(portfolio)).output_schema) INTO result;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION cvm.has_published(text) IS 'Whether a run of the portfolio has been published. 42704, 42501.';
