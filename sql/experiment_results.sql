@@ -58,7 +58,7 @@ COMMENT ON COLUMN cvm.experiment_result_row.assigned IS 'customers assigned to i
 COMMENT ON COLUMN cvm.experiment_result_row.in_several_arms IS 'of them in another arm too; left out';
 COMMENT ON COLUMN cvm.experiment_result_row.assigned_late IS 'customers assigned after the end of the experiment, left out, or after as_of, not even among those assigned';
 COMMENT ON COLUMN cvm.experiment_result_row.unfinished IS 'of those assigned, customers whose days (setting days) are not over at as_of; left out';
-COMMENT ON COLUMN cvm.experiment_result_row.never_bought IS 'of those used, customers who are not in the purchases feed: their outcome is 0. If it is nearly all of them, the feeds name customers differently';
+COMMENT ON COLUMN cvm.experiment_result_row.never_bought IS 'of those used, customers who are not in the purchases feed: their outcome is 0. If it is most of them, the feeds may name customers differently';
 COMMENT ON COLUMN cvm.experiment_result_row.customers IS 'customers used; of nps those who answered';
 COMMENT ON COLUMN cvm.experiment_result_row.sample_ratio_p IS 'p of the planned shares given the customers assigned; below 0.001 the split is broken';
 COMMENT ON COLUMN cvm.experiment_result_row.mean IS 'mean outcome a customer, in the portfolio''s currency; a rate of purchase and repeat_purchase; NPS of nps';
@@ -77,7 +77,7 @@ COMMENT ON COLUMN cvm.experiment_result_row.variance_ratio IS 'share of the vari
 COMMENT ON COLUMN cvm.experiment_result_row.sequential_p IS 'p that holds however often one looks, of the adjusted difference where there is one; NULL without the setting expected_effect';
 COMMENT ON COLUMN cvm.experiment_result_row.sequential_low IS 'lower end of the interval that holds however often one looks';
 COMMENT ON COLUMN cvm.experiment_result_row.sequential_high IS 'upper end';
-COMMENT ON COLUMN cvm.experiment_result_row.reason IS 'why something is NULL; of the whole experiment: assigned_late, one_arm, no_control, unplanned_arm, sample_ratio, in_several_arms; of an outcome: no_responses, no_residual_value; of a test: too_few, no_variance, control_zero, constant_covariate (only CUPED is missing)';
+COMMENT ON COLUMN cvm.experiment_result_row.reason IS 'why something is NULL; of the whole experiment: assigned_late, one_arm, no_control, unplanned_arm, sample_ratio, in_several_arms; unknown_customers (none of them is in the purchases feed); of an outcome: no_responses, no_residual_value; of a test: too_few, no_variance, control_zero, constant_covariate (only CUPED is missing)';
 
 -- Customers with their windows and outcomes, as a query: $1 as_of, $2 the first instant after it, $3 settings, $4 an experiment or NULL, $5 the time zone.
 CREATE FUNCTION cvm.experiment_customers_query(assignments text, purchases text, responses text, residual_values text) RETURNS text
@@ -171,8 +171,10 @@ BEGIN
         ), average AS (
             SELECT v.experiment, v.outcome, v.arm, count(v.y) AS n, count(*) AS customers, count(*) FILTER (WHERE v.never_bought AND v.y IS NOT NULL) AS never_bought, avg(v.y) AS mean
             FROM value v GROUP BY 1, 2, 3
+        ), stranger AS (
+            SELECT t.experiment FROM told t GROUP BY 1 HAVING bool_and(t.never_bought)
         ), outcome AS (    -- a customer without a residual value would be left out, and those are not like the others
-            SELECT o.outcome, e.experiment, CASE WHEN o.outcome = ''nps'' AND NOT %L THEN ''no_responses''
+            SELECT o.outcome, e.experiment, CASE WHEN e.experiment IN (SELECT x.experiment FROM stranger x) THEN ''unknown_customers'' WHEN o.outcome = ''nps'' AND NOT %L THEN ''no_responses''
                    WHEN o.outcome = ''clv'' AND EXISTS (SELECT FROM average a WHERE a.experiment = e.experiment AND a.outcome = ''clv'' AND a.n < a.customers) THEN ''no_residual_value'' END AS reason
             FROM setting e CROSS JOIN unnest($8) AS o(outcome) WHERE $7 IS NULL OR o.outcome = $7
         ), test AS (
@@ -241,7 +243,7 @@ BEGIN
             RETURN;
         END IF;
     END LOOP;
-    EXECUTE format('SELECT array_agg(DISTINCT f.%I::text) FROM %I.%I AS f', feed.columns ->> 'experiment', feed.relation_schema, feed.relation_name) INTO names;
+    EXECUTE format('SELECT array_agg(DISTINCT f.%1$I::text) FILTER (WHERE f.%1$I IS NOT NULL) FROM %2$I.%3$I AS f', feed.columns ->> 'experiment', feed.relation_schema, feed.relation_name) INTO names;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     RETURN QUERY SELECT 'warning', format('the option experiments has settings of "%s", to which nobody is assigned', k), 'Check the name; settings of other experiments do not count.'
                  FROM jsonb_object_keys((cvm.own_portfolio(portfolio)).options -> 'experiments') AS k WHERE k <> ALL (coalesce(names, '{}')) ORDER BY k;

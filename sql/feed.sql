@@ -42,14 +42,14 @@ BEGIN
     SELECT k INTO wrong FROM unnest(known.required) AS k WHERE NOT columns ? k LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('the columns of a %s feed must name "%s"', kind, wrong),
+            MESSAGE = format('the columns of %s %s feed must name "%s"', CASE WHEN kind ~ '^[aeiou]' THEN 'an' ELSE 'a' END, kind, wrong),
             HINT = format('Required: %s.', array_to_string(known.required, ', '));
     END IF;
     SELECT k INTO wrong FROM jsonb_each(columns) AS c(k, v)
     WHERE NOT k = ANY (known.required || known.optional) OR jsonb_typeof(v) <> 'string' LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('a %s feed has no column "%s" that can be mapped to %s', kind, wrong, columns -> wrong),
+            MESSAGE = format('%s %s feed has no column "%s" that can be mapped to %s', CASE WHEN kind ~ '^[aeiou]' THEN 'an' ELSE 'a' END, kind, wrong, columns -> wrong),
             HINT = format('Known columns: %s; each names a column of the relation.', array_to_string(known.required || known.optional, ', '));
     END IF;
     RETURN true;
