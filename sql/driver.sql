@@ -118,3 +118,60 @@ CREATE FUNCTION cvm.quadrant(importance float8, performance float8, importance_c
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_quadrant';
 COMMENT ON FUNCTION cvm.quadrant(float8, float8, float8, float8) IS
 'Quadrant of importance-performance analysis (Martilla & James 1977): concentrate here (important, performs badly), keep up (both high), low priority (both low), possible overkill. The cuts are grand means or midpoints of the scale: they decide, so say which. What is on a cut counts as high. 22023 for numbers that are not finite.';
+
+-- ---------- of the ratings feed ----------
+
+-- cvm.driver after the outcome, with its comments.
+CREATE TYPE cvm.driver_importance_row AS (outcome text, attribute text, n bigint, left_out bigint, performance float8, standard_deviation float8, correlation float8, coefficient float8, standardised float8, standard_error float8, p_value float8, vif float8, lmg float8, lmg_low float8, lmg_high float8, relative_weight float8, relative_weight_low float8, relative_weight_high float8, importance float8, r_squared float8, quadrant text, gap float8, opportunity float8, opportunity_low float8, opportunity_high float8, priority integer, status text, reason text);
+COMMENT ON TYPE cvm.driver_importance_row IS 'An attribute as a driver of an outcome: row of cvm.driver_importance.';
+COMMENT ON COLUMN cvm.driver_importance_row.outcome IS 'overall (score of the supplier as a whole) or residual_value (of respondents who are customers, currency units)';
+DO $$
+DECLARE
+    a record;
+BEGIN
+    FOR a IN SELECT c.attname, pg_catalog.col_description(c.attrelid, c.attnum) AS description FROM pg_catalog.pg_attribute c
+             WHERE c.attrelid = 'cvm.driver'::pg_catalog.regclass AND c.attnum > 0 LOOP
+        EXECUTE pg_catalog.format('COMMENT ON COLUMN cvm.driver_importance_row.%I IS %L', a.attname, a.description);
+    END LOOP;
+END $$;
+
+CREATE FUNCTION cvm.driver_importance(portfolio text, from_on date, to_on date)
+RETURNS SETOF cvm.driver_importance_row
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    options jsonb := (cvm.own_portfolio(portfolio)).options;
+    own text := cvm.option_text(options, 'own_supplier', NULL);
+    best jsonb := '{}';
+BEGIN
+    IF own IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('portfolio "%s" does not say which supplier of its ratings feed is its own', portfolio),
+            HINT = format('SELECT cvm.alter_portfolio(%L, ''{"own_supplier": "..."}'');', portfolio);
+    END IF;
+    IF jsonb_typeof(options -> 'rating_scale') <> 'null' THEN
+        SELECT jsonb_build_object('best', CASE s.direction WHEN 'high' THEN s.highest ELSE s.lowest END) INTO best FROM cvm.question_scale(jsonb_build_object('*', options -> 'rating_scale'), '*') s;
+    END IF;
+    RETURN QUERY EXECUTE '
+        WITH row AS MATERIALIZED (SELECT r.* FROM cvm.rating_rows($1, $2, $3) r WHERE r.supplier = $4),
+        attribute AS (SELECT DISTINCT r.attribute FROM row r WHERE r.kind IN (''product'', ''service'', ''personal'', ''image'', ''monetary'', ''time'', ''energy'', ''psychic'')),
+        score AS (SELECT r.respondent, r.attribute, avg(r.score) AS score FROM row r WHERE r.kind IN (''product'', ''service'', ''personal'', ''image'', ''monetary'', ''time'', ''energy'', ''psychic'') GROUP BY 1, 2),
+        point AS MATERIALIZED (
+            SELECT p.respondent, array_agg(s.score ORDER BY a.attribute) AS scores, array_agg(a.attribute ORDER BY a.attribute) AS names
+            FROM (SELECT DISTINCT r.respondent FROM row r) p CROSS JOIN attribute a LEFT JOIN score s USING (respondent, attribute) GROUP BY 1
+        ), outcome AS (
+            SELECT 1 AS position, ''overall'' AS outcome, r.respondent, avg(r.score) AS value FROM row r WHERE r.kind = ''overall'' GROUP BY 3
+            UNION ALL SELECT 2, ''residual_value'', v.customer, v.residual_value FROM cvm.valued_customers($1) v WHERE v.customer IN (SELECT r.respondent FROM row r)
+        )
+        SELECT t.outcome, d.* FROM (SELECT o.position, o.outcome, cvm.drivers(o.value, p.scores, p.names, $5) AS d FROM point p JOIN outcome o USING (respondent) GROUP BY 1, 2) t, unnest(t.d) d
+        ORDER BY t.position, d.priority, d.importance DESC, d.attribute COLLATE "C"' USING portfolio, from_on, to_on, own, best;
+END $$;
+COMMENT ON FUNCTION cvm.driver_importance(text, date, date) IS
+'Key driver analysis of a portfolio''s ratings feed: which attributes of its own supplier (option own_supplier) drive the overall score, and, of respondents who are its customers, their residual value; one row an outcome and attribute, otherwise as cvm.driver (cvm.drivers). gap, opportunity and priority need the option rating_scale. 22023 where own_supplier is not set; errors as cvm.rating_rows and cvm.drivers.';
+
+CREATE FUNCTION cvm.driver_importance_report(portfolio text)
+RETURNS SETOF cvm.driver_importance_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT n.* FROM cvm.report_window(portfolio, 'ratings', 12) w, LATERAL cvm.driver_importance(portfolio, w.from_on, w.to_on) n
+    WHERE EXISTS (SELECT FROM cvm.portfolio p WHERE p.portfolio = driver_importance_report.portfolio AND p.options OPERATOR(pg_catalog.?) 'own_supplier');
+END;
+COMMENT ON FUNCTION cvm.driver_importance_report(text) IS 'Report driver_importance: cvm.driver_importance of the last 12 months and the one of the published as_of; empty where the option own_supplier is not set.';

@@ -51,7 +51,7 @@ CREATE TYPE cvm.experiment_result_row AS (
     sequential_p float8, sequential_low float8, sequential_high float8, reason text);
 COMMENT ON TYPE cvm.experiment_result_row IS 'An arm of an experiment and one outcome: row of cvm.experiment_results.';
 COMMENT ON COLUMN cvm.experiment_result_row.experiment IS 'experiment';
-COMMENT ON COLUMN cvm.experiment_result_row.outcome IS 'revenue: amounts since the assignment; purchase: whether the customer bought; repeat_purchase: whether not for the first time; clv: value since the assignment + residual value; nps: 100, 0 or -100 of the last answer';
+COMMENT ON COLUMN cvm.experiment_result_row.outcome IS 'revenue: amounts since the assignment; purchase: whether the customer bought; repeat_purchase: whether not for the first time; clv: value since the assignment + residual value; nps: 100, 0 or -100 of the last answer to a question declared as nps';
 COMMENT ON COLUMN cvm.experiment_result_row.arm IS 'arm';
 COMMENT ON COLUMN cvm.experiment_result_row.is_control IS 'whether the others are compared with it';
 COMMENT ON COLUMN cvm.experiment_result_row.assigned IS 'customers assigned to it up to as_of';
@@ -77,7 +77,7 @@ COMMENT ON COLUMN cvm.experiment_result_row.variance_ratio IS 'share of the vari
 COMMENT ON COLUMN cvm.experiment_result_row.sequential_p IS 'p that holds however often one looks, of the adjusted difference where there is one; NULL without the setting expected_effect';
 COMMENT ON COLUMN cvm.experiment_result_row.sequential_low IS 'lower end of the interval that holds however often one looks';
 COMMENT ON COLUMN cvm.experiment_result_row.sequential_high IS 'upper end';
-COMMENT ON COLUMN cvm.experiment_result_row.reason IS 'why something is NULL; of the whole experiment: assigned_late, one_arm, no_control, unplanned_arm, sample_ratio, in_several_arms; unknown_customers (none of them is in the purchases feed); of an outcome: no_responses, no_residual_value; of a test: too_few, no_variance, control_zero, constant_covariate (only CUPED is missing)';
+COMMENT ON COLUMN cvm.experiment_result_row.reason IS 'why something is NULL; of the whole experiment: assigned_late, one_arm, no_control, unplanned_arm, sample_ratio, in_several_arms; unknown_customers (none of them is in the purchases feed); of an outcome: no_responses (the feed is not mapped), no_answers (to a question declared as nps), no_residual_value; of a test: too_few, no_variance, control_zero, constant_covariate (only CUPED is missing)';
 
 -- Customers with their windows and outcomes, as a query: $1 as_of, $2 the first instant after it, $3 settings, $4 an experiment or NULL, $5 the time zone.
 CREATE FUNCTION cvm.experiment_customers_query(assignments text, purchases text, responses text, residual_values text) RETURNS text
@@ -140,7 +140,7 @@ BEGIN
     customers := cvm.experiment_customers_query(
         cvm.measure_source('assignments', feed.relation, feed.columns, '{customer,experiment,arm,at}', feed.time_zone, instants => true),
         cvm.purchase_source(portfolio),
-        coalesce(cvm.promoter_source(responses, response_columns, feed.time_zone), 'SELECT NULL::text AS customer, NULL::timestamptz AS at, NULL::float8 AS score WHERE false'),
+        coalesce(cvm.answer_source(responses, response_columns, coalesce(run.options -> 'questions', '{}'), '{nps}', feed.time_zone), 'SELECT NULL::text AS customer, NULL::timestamptz AS at, NULL::numeric AS score WHERE false'),
         format('SELECT s.customer_id::text AS customer, s.residual_value FROM %I.score s WHERE s.run_id = %s', run.output_schema, run.run_id));
     RETURN QUERY EXECUTE format('
         WITH %s, value AS (
@@ -175,6 +175,7 @@ BEGIN
             SELECT t.experiment FROM told t GROUP BY 1 HAVING bool_and(t.never_bought)
         ), outcome AS (    -- a customer without a residual value would be left out, and those are not like the others
             SELECT o.outcome, e.experiment, CASE WHEN e.experiment IN (SELECT x.experiment FROM stranger x) THEN ''unknown_customers'' WHEN o.outcome = ''nps'' AND NOT %L THEN ''no_responses''
+                   WHEN o.outcome = ''nps'' AND NOT EXISTS (SELECT FROM average a WHERE a.experiment = e.experiment AND a.outcome = ''nps'' AND a.n > 0) THEN ''no_answers''
                    WHEN o.outcome = ''clv'' AND EXISTS (SELECT FROM average a WHERE a.experiment = e.experiment AND a.outcome = ''clv'' AND a.n < a.customers) THEN ''no_residual_value'' END AS reason
             FROM setting e CROSS JOIN unnest($8) AS o(outcome) WHERE $7 IS NULL OR o.outcome = $7
         ), test AS (
@@ -214,18 +215,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.experiment_results(text, text, text) IS
 'Results of a portfolio''s experiments, as of the published run: one row for every experiment, outcome and arm, from the feeds assignments and purchases (and responses for nps). A customer''s outcome is counted from the first assignment to the arm until as_of, the setting ended_at, or for the setting days, whichever comes first. First the experiment itself is checked, and where it is broken everything is NULL and reason says why (cvm.experiment_flaw; assigned_late also where nobody was assigned up to as_of). Then treated - control: revenue, clv and nps by Welch, purchase and repeat_purchase as two proportions; CUPED with the amounts of the 365 days before the assignment as covariate; with the setting expected_effect for the outcome, p and interval that hold at any look (cvm.sequential_test). Money is on the portfolio''s value basis; clv = margin x amounts since the assignment + residual value as published. nps compares those who answered, which lots did not draw. The control is the arm named control, and the arms are of one size, unless the option experiments says otherwise: {"free-shipping": {"control": "paid", "shares": {"paid": 9, "free": 1}, "ended_at": "2024-03-01", "days": 30, "expected_effect": {"revenue": 2}}}. Ten outcomes and arms are ten tests. Needs SELECT on the feeds. 55000 before the first recompute, 42704 without such a feed or experiment, 22023 for an unknown outcome, 42501, and the errors of the feeds.';
-
-CREATE FUNCTION cvm.promoter_source(responses regclass, response_columns jsonb, time_zone text) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF responses IS NULL THEN
-        RETURN NULL;
-    END IF;
-    RETURN format('SELECT a.customer, a.at, cvm.argument(''an answer on recommendation'', a.score::float8, 0, 10) AS score FROM (%s) a WHERE a.at < $2 AND %s',
-                  cvm.measure_source('responses', responses, response_columns, '{customer,at,score}', time_zone, instants => true),
-                  CASE WHEN response_columns ? 'kind' THEN 'lower(a.kind) = ''nps''' ELSE 'true' END);
-END $$;
-COMMENT ON FUNCTION cvm.promoter_source(regclass, jsonb, text) IS 'SQL of the answers on recommendation among responses, 0 to 10: those with kind nps, or all where no kind is mapped; NULL for NULL. 22023 for others when read.';
 
 CREATE FUNCTION cvm.check_assignments(portfolio text) RETURNS TABLE (level text, finding text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

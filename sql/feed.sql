@@ -13,6 +13,9 @@ FROM (VALUES
     ('subscriptions', '{customer,started_at}', '{ended_at,price}', 'one row per subscription: ended_at is NULL while it runs, price is what is paid at the start and at every renewal (option renewal), in the portfolio''s currency'),
     ('spend', '{at,amount}', '{channel,campaign,purpose,ended_at}', 'one row per expense of marketing and sales, in the portfolio''s currency: purpose is acquisition (also where it is NULL) or retention; spent evenly from at to ended_at, both included. Read by cvm.acquisition and cvm.payback'),
     ('deals', '{customer,opened_at}', '{closed_at,won,amount,discount}', 'one row per deal: closed_at is NULL while it is open, the amount still contains the discount. Read by cvm.deals'),
+    ('responses', '{customer,at,score}', '{question,dimension,channel,kind,invited_at}', 'one row per answer of a survey, follow-up or interview (kind): at is NULL and score is NULL for an invitation that nobody answered; the scale of a question is what the option questions says. Read by the reports of doc/satisfaction.md'),
+    ('reviews', '{customer,at,rating}', '{text,source}', 'one row per review: rating on the option review_scale (1 to 5 unless set); the text can be searched with cvm.review_search. Read by the report review_summary'),
+    ('ratings', '{respondent,supplier,attribute,score}', '{kind,at}', 'one row per respondent, supplier (one''s own and competitors) and attribute: kind says what the score is of (cvm.rating_kind; product where it is NULL). Read by the reports value_map and driver_importance'),
     ('touchpoints', '{customer,at,stage}', '{channel,campaign,cost}', 'one row per contact with a customer or a prospect: what stage of the journey it belongs to, and its cost in the portfolio''s currency (NULL: none). Read by cvm.journey and cvm.campaign_effects'),
     ('assignments', '{customer,experiment,arm,at}', '{}', 'one row per customer and experiment: the arm, and when the customer was assigned to it; of several in one arm the first counts. Read by cvm.experiment_results')
 ) AS k(kind, required, optional, description);
@@ -227,7 +230,7 @@ BEGIN
         PERFORM cvm.check_subscriptions_feed(portfolio);
     ELSIF kind = 'rates' THEN
         PERFORM cvm.check_rates_feed(portfolio);
-    ELSIF kind IN ('spend', 'deals', 'touchpoints', 'assignments') THEN
+    ELSIF kind IN ('spend', 'deals', 'responses', 'reviews', 'ratings', 'touchpoints', 'assignments') THEN
         PERFORM cvm.check_measured_feed(portfolio, kind);
     END IF;
 END $$;

@@ -42,9 +42,9 @@ BEGIN
     RETURN format('
         touch AS MATERIALIZED (
             SELECT t.customer COLLATE "C" AS customer, t.at, t.stage, coalesce(t.cost, 0) AS cost,
-                   CASE WHEN %5$L OR t.stage = ANY (%6$s::text[]) THEN ''='' || t.stage ELSE '''' END COLLATE "C" AS stage_key,
-                   CASE WHEN t.channel = ANY (%7$s::text[]) THEN ''='' || t.channel ELSE '''' END COLLATE "C" AS channel_key,
-                   CASE WHEN t.campaign = ANY (%8$s::text[]) THEN ''='' || t.campaign ELSE '''' END COLLATE "C" AS campaign_key
+                   CASE WHEN %4$L OR t.stage = ANY (%5$s::text[]) THEN ''='' || t.stage ELSE '''' END COLLATE "C" AS stage_key,
+                   CASE WHEN t.channel = ANY (%6$s::text[]) THEN ''='' || t.channel ELSE '''' END COLLATE "C" AS channel_key,
+                   CASE WHEN t.campaign = ANY (%7$s::text[]) THEN ''='' || t.campaign ELSE '''' END COLLATE "C" AS campaign_key
             FROM (%1$s) t WHERE t.at < $2
         ), purchase AS MATERIALIZED (
             SELECT p.customer, p.at, extract(epoch FROM p.at - lag(p.at) OVER w)::float8 / 86400 AS gap, lead(p.at) OVER w AS next_at
@@ -62,7 +62,7 @@ BEGIN
         ), own AS (
             SELECT o.stage, avg(o.ordinal) AS ordinal
             FROM (SELECT f.stage, rank() OVER (PARTITION BY f.customer ORDER BY f.at) AS ordinal
-                  FROM (SELECT t.customer, t.stage, min(t.at) AS at FROM touch t WHERE %5$L AND t.stage <> ALL (%6$s::text[]) GROUP BY 1, 2) f) o
+                  FROM (SELECT t.customer, t.stage, min(t.at) AS at FROM touch t WHERE %4$L AND t.stage <> ALL (%5$s::text[]) GROUP BY 1, 2) f) o
             GROUP BY 1
         ), stage AS MATERIALIZED (
             SELECT x.stage, row_number() OVER (ORDER BY x.position, x.ordinal, x.stage COLLATE "C")::integer AS number, x.is_loss, x.entered_by,
@@ -87,7 +87,7 @@ BEGIN
                 WHERE r.event = k.event
                   AND CASE k.event WHEN ''lapse'' THEN r.after_days::text = k.stage_key
                            WHEN ''touchpoint'' THEN
-                               CASE WHEN r.stage IS NULL THEN substr(k.stage_key, 2) <> ALL (%6$s::text[]) ELSE coalesce(''='' || r.touchpoint_stage = k.stage_key, true) END
+                               CASE WHEN r.stage IS NULL THEN substr(k.stage_key, 2) <> ALL (%5$s::text[]) ELSE coalesce(''='' || r.touchpoint_stage = k.stage_key, true) END
                                AND coalesce(''='' || r.channel = k.channel_key, true) AND coalesce(''='' || r.campaign = k.campaign_key, true)
                            ELSE true END
                   AND (s.number = c.number OR CASE WHEN r.entered_from IS NULL THEN s.number > c.number OR r.moves_back ELSE coalesce(r.entered_from = c.stage, false) END)
@@ -96,7 +96,7 @@ BEGIN
         ), class AS MATERIALIZED (   -- of one instant: touchpoints first, in order of their stages
             SELECT t.*, row_number() OVER (ORDER BY t.rank, t.target, t.event, t.stage_key COLLATE "C", t.channel_key COLLATE "C", t.campaign_key COLLATE "C")::integer AS class FROM told t
         ), event AS (
-            SELECT t.customer, t.at, c.class, c.event, c.moves, t.cost, NULL::float8 AS score
+            SELECT t.customer, t.at, c.class, c.event, c.moves, t.cost, NULL::numeric AS score
             FROM touch t JOIN class c ON c.event = ''touchpoint'' AND c.stage_key = t.stage_key AND c.channel_key = t.channel_key AND c.campaign_key = t.campaign_key
             UNION ALL
             SELECT p.customer, p.at, c.class, c.event, c.moves, 0, NULL
@@ -111,18 +111,18 @@ BEGIN
             SELECT e.customer, e.at, e.class, e.event, e.cost, e.score, cvm.journey_stay(e.moves) OVER w AS stay, row_number() OVER w AS step, min(e.at) OVER (PARTITION BY e.customer) AS first_at
             FROM event e WINDOW w AS (PARTITION BY e.customer ORDER BY e.at, e.class ROWS UNBOUNDED PRECEDING)
         ), placed AS (
-            SELECT w.* FROM walked w %9$s
+            SELECT w.* FROM walked w %8$s
         ), stay AS MATERIALIZED (
             SELECT g.*, lead(g.entered_at) OVER v AS left_at, lead(g.place) OVER v AS left_for, lag(nullif(g.place, 0)) OVER v AS entered_from,
                    extract(epoch FROM coalesce(lead(g.entered_at) OVER v, $1) - g.entered_at)::float8 / 86400 AS days
             FROM (SELECT n.customer, n.stay, (n.stay & 127)::integer AS place, min(n.at) AS entered_at, count(*) FILTER (WHERE n.event = ''touchpoint'') AS touchpoints,
-                         sum(n.cost) AS cost, %4$s AS answers FROM placed n GROUP BY 1, 2) g
+                         sum(n.cost) AS cost, sum(n.score) AS score, count(n.score) AS answers FROM placed n GROUP BY 1, 2) g
             WINDOW v AS (PARTITION BY g.customer ORDER BY g.stay)
         )',
         coalesce(touchpoints, 'SELECT NULL::text AS customer, NULL::timestamptz AS at, NULL::text AS stage, NULL::text AS channel, NULL::text AS campaign, NULL::numeric AS cost WHERE false'),
         coalesce(purchases, 'SELECT NULL::text AS customer, NULL::timestamptz AS at, false AS is_purchase WHERE false'),
-        coalesce(responses, 'SELECT NULL::text AS customer, NULL::timestamptz AS at, NULL::float8 AS score WHERE false'),
-        CASE WHEN responses IS NULL THEN 'NULL::cvm.answers' ELSE 'cvm.ces(n.score, ''high'')' END, has_own, stages, channels, campaigns,
+        coalesce(responses, 'SELECT NULL::text AS customer, NULL::timestamptz AS at, NULL::numeric AS score WHERE false'),
+        has_own, stages, channels, campaigns,
         CASE WHEN has_start THEN 'WHERE w.first_at >= $4' ELSE '' END);
 END $$;
 COMMENT ON FUNCTION cvm.journey_source(text, text, text, jsonb, boolean) IS
@@ -155,12 +155,13 @@ END $$;
 COMMENT ON FUNCTION cvm.journey_query(regclass, jsonb, timestamptz, regclass, jsonb, jsonb, date, text, text) IS 'cvm.journey_source of two relations and their mappings, after checking these and the rules.';
 
 CREATE FUNCTION cvm.journey_feeds(portfolio text, OUT touchpoints regclass, OUT touchpoint_columns jsonb, OUT purchases regclass, OUT purchase_columns jsonb,
-    OUT time_zone text, OUT as_of timestamptz, OUT rules jsonb, OUT responses regclass, OUT response_columns jsonb)
+    OUT time_zone text, OUT as_of timestamptz, OUT rules jsonb, OUT responses regclass, OUT response_columns jsonb, OUT questions jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run record := cvm.published_run(portfolio);
 BEGIN
     as_of := run.as_of;
+    questions := coalesce(run.options -> 'questions', '{}');
     rules := cvm.journey_rules(portfolio);
     SELECT f.relation, f.columns, f.time_zone INTO purchases, purchase_columns, time_zone FROM cvm.measured_feed(portfolio, 'purchases') f;
     SELECT max(f.columns::text) FILTER (WHERE f.kind = 'touchpoints')::jsonb, max(f.columns::text) FILTER (WHERE f.kind = 'responses')::jsonb
@@ -239,7 +240,7 @@ COMMENT ON COLUMN cvm.journey_stage_row.touchpoints IS 'touchpoints of customers
 COMMENT ON COLUMN cvm.journey_stage_row.cost IS 'their cost; NULL where costs are not mapped';
 COMMENT ON COLUMN cvm.journey_stage_row.cost_per_entry IS 'cost / entries';
 COMMENT ON COLUMN cvm.journey_stage_row.cost_per_conversion IS 'cost / moved_on';
-COMMENT ON COLUMN cvm.journey_stage_row.effort_score IS 'mean answer on effort (CES, 1 to 7, high is easy) of customers in it';
+COMMENT ON COLUMN cvm.journey_stage_row.effort_score IS 'mean answer on effort of customers in it (CES), on the scale 1 to 7, high is easy; effort asked from 1 to 5, low is good, is turned over and stretched';
 COMMENT ON COLUMN cvm.journey_stage_row.effort_answers IS 'number of these answers';
 COMMENT ON COLUMN cvm.journey_stage_row.reason IS 'why a value is NULL: never_entered, nobody_moved_on, last_stage (nothing to move on to), nobody_left, half_still_in, no_costs, no_responses (the feed is not mapped), no_answers';
 
@@ -256,7 +257,7 @@ RETURN pg_catalog.format('
             SELECT y.place, count(*) AS entries, count(*) FILTER (WHERE y.left_for IS NULL) AS still_in,
                    count(*) FILTER (WHERE y.left_for > y.place AND NOT t.is_loss) AS moved_on, count(*) FILTER (WHERE y.left_for < y.place AND NOT t.is_loss) AS moved_back,
                    count(*) FILTER (WHERE t.is_loss) AS lost, count(*) FILTER (WHERE y.left_for IS NULL AND y.days > u.days) AS overdue,
-                   cvm.survival_curve(y.days, y.left_for IS NOT NULL) AS curve, max(y.days) AS longest, sum(y.touchpoints) AS touchpoints, sum(y.cost) AS cost, cvm.merge(y.answers) AS answers
+                   cvm.survival_curve(y.days, y.left_for IS NOT NULL) AS curve, max(y.days) AS longest, sum(y.touchpoints) AS touchpoints, sum(y.cost) AS cost, sum(y.score) AS score, sum(y.answers)::bigint AS answers
             FROM stay y LEFT JOIN stage t ON t.number = y.left_for LEFT JOIN usual u ON u.place = y.place WHERE y.place > 0 GROUP BY 1
         ), stage_row AS (
             SELECT s.number AS position, s.stage, s.entered_by, coalesce(v.customers, 0) AS customers, coalesce(c.entries, 0) AS entries, coalesce(c.still_in, 0) AS still_in,
@@ -266,33 +267,33 @@ RETURN pg_catalog.format('
                    cvm.median(c.curve) AS median_days, cvm.restricted_mean(c.curve) AS mean_days, c.longest AS longest_days,
                    coalesce(c.touchpoints, 0)::bigint AS touchpoints, CASE WHEN %L THEN coalesce(c.cost, 0) END AS cost,
                    CASE WHEN %2$L THEN (c.cost / c.entries)::float8 END AS cost_per_entry, CASE WHEN %2$L THEN (c.cost / nullif(c.moved_on, 0))::float8 END AS cost_per_conversion,
-                   cvm.mean(c.answers) AS effort_score, CASE WHEN %3$L THEN coalesce(cvm.n(c.answers), 0) END AS effort_answers,
+                   (c.score / nullif(c.answers, 0))::float8 AS effort_score, CASE WHEN %3$L THEN coalesce(c.answers, 0) END AS effort_answers,
                    nullif(concat_ws('', '', CASE WHEN c.entries IS NULL THEN ''never_entered'' END, CASE WHEN s.is_last THEN ''last_stage'' WHEN c.moved_on = 0 THEN ''nobody_moved_on'' END,
                        CASE WHEN c.entries = c.still_in THEN ''nobody_left'' WHEN c.entries > 0 AND cvm.median(c.curve) IS NULL THEN ''half_still_in'' END,
-                       CASE WHEN NOT %2$L THEN ''no_costs'' END, CASE WHEN NOT %3$L THEN ''no_responses'' WHEN c.answers IS NULL THEN ''no_answers'' END), '''') AS reason
+                       CASE WHEN NOT %2$L THEN ''no_costs'' END, CASE WHEN NOT %3$L THEN ''no_responses'' WHEN coalesce(c.answers, 0) = 0 THEN ''no_answers'' END), '''') AS reason
             FROM (SELECT t.*, NOT EXISTS (SELECT FROM stage l WHERE l.number > t.number AND NOT l.is_loss) AS is_last FROM stage t) s
                  LEFT JOIN counted c ON c.place = s.number LEFT JOIN visitor v ON v.place = s.number
         )', source, has_cost, has_responses);
 COMMENT ON FUNCTION cvm.journey_stage_query(text, boolean, boolean) IS 'Common table expressions of cvm.journey_source, and stage_row: those of cvm.journey_stages.';
 
 CREATE FUNCTION cvm.journey_stages_of(touchpoints regclass, touchpoint_columns jsonb, as_of timestamptz, purchases regclass DEFAULT NULL, purchase_columns jsonb DEFAULT NULL,
-    rules jsonb DEFAULT cvm.default_journey_rules(), from_on date DEFAULT NULL, time_zone text DEFAULT 'UTC', responses regclass DEFAULT NULL, response_columns jsonb DEFAULT NULL)
-RETURNS SETOF cvm.journey_stage_row
+    rules jsonb DEFAULT cvm.default_journey_rules(), from_on date DEFAULT NULL, time_zone text DEFAULT 'UTC', responses regclass DEFAULT NULL, response_columns jsonb DEFAULT NULL,
+    questions jsonb DEFAULT '{"*": "ease"}') RETURNS SETOF cvm.journey_stage_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB' AS $$
 BEGIN
     RETURN QUERY EXECUTE format('WITH %s SELECT r.* FROM stage_row r ORDER BY r.position',
-        cvm.journey_stage_query(cvm.journey_query(touchpoints, touchpoint_columns, as_of, purchases, purchase_columns, rules, from_on, time_zone, cvm.effort_source(responses, response_columns, time_zone)),
+        cvm.journey_stage_query(cvm.journey_query(touchpoints, touchpoint_columns, as_of, purchases, purchase_columns, rules, from_on, time_zone, cvm.effort_source(responses, response_columns, questions, time_zone)),
                                 coalesce(touchpoint_columns ? 'cost', false), responses IS NOT NULL))
     USING as_of, as_of + interval '1 microsecond', rules, from_on::timestamp AT TIME ZONE time_zone, time_zone;
 END $$;
-COMMENT ON FUNCTION cvm.journey_stages_of(regclass, jsonb, timestamptz, regclass, jsonb, jsonb, date, text, regclass, jsonb) IS
-'Stages of the journey in numbers, in order: who entered, where they went from there, how long it took (those still in a stage are censored, not counted as quick), what the touchpoints cost, and how easy customers found it: answers of responses {customer, at, score [, kind]} with kind ces, 1 to 7. Conversion is to date: of recent entries part is still to come, so compare journeys of one age (from_on). Arguments and errors as cvm.journey_of; 22003 for answers off the scale.';
+COMMENT ON FUNCTION cvm.journey_stages_of(regclass, jsonb, timestamptz, regclass, jsonb, jsonb, date, text, regclass, jsonb, jsonb) IS
+'Stages of the journey in numbers, in order: who entered, where they went from there, how long it took (those still in a stage are censored, not counted as quick), what the touchpoints cost, and how easy customers found it: answers of responses {customer, at, score [, question]} to questions that questions declares as effort or ease (as the option of a portfolio does; unless given, all are ease), on the scale 1 to 7, high is easy. Conversion is to date: of recent entries part is still to come, so compare journeys of one age (from_on). Arguments and errors as cvm.journey_of; 22003 for answers off the scale.';
 
 CREATE FUNCTION cvm.journey_stages(portfolio text, from_on date DEFAULT NULL) RETURNS SETOF cvm.journey_stage_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT v.* FROM cvm.journey_feeds(portfolio) f,
-           LATERAL cvm.journey_stages_of(f.touchpoints, f.touchpoint_columns, f.as_of, f.purchases, f.purchase_columns, f.rules, from_on, f.time_zone, f.responses, f.response_columns) v;
+           LATERAL cvm.journey_stages_of(f.touchpoints, f.touchpoint_columns, f.as_of, f.purchases, f.purchase_columns, f.rules, from_on, f.time_zone, f.responses, f.response_columns, f.questions) v;
 END;
 COMMENT ON FUNCTION cvm.journey_stages(text, date) IS
 'Stages of a portfolio''s journey in numbers: cvm.journey_stages_of on its feeds by its rules, as of the published run. Needs SELECT on the feeds. 55000 before the first recompute, 42704, 42501 and the errors of that.';
@@ -410,7 +411,7 @@ COMMENT ON COLUMN cvm.journey_gap_row.reason IS 'why it is not known: never_ente
 
 CREATE FUNCTION cvm.journey_gaps_of(touchpoints regclass, touchpoint_columns jsonb, as_of timestamptz, purchases regclass DEFAULT NULL, purchase_columns jsonb DEFAULT NULL,
     rules jsonb DEFAULT cvm.default_journey_rules(), from_on date DEFAULT NULL, time_zone text DEFAULT 'UTC', responses regclass DEFAULT NULL, response_columns jsonb DEFAULT NULL,
-    low_effort_score float8 DEFAULT 5) RETURNS SETOF cvm.journey_gap_row
+    questions jsonb DEFAULT '{"*": "ease"}', low_effort_score float8 DEFAULT 5) RETURNS SETOF cvm.journey_gap_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB' AS $$
 BEGIN
     PERFORM cvm.argument('low_effort_score', low_effort_score, 1, 7);
@@ -428,37 +429,31 @@ BEGIN
             (''low_effort_score'', s.effort_score < $6, s.effort_answers, s.effort_score,
              CASE WHEN s.effort_answers IS NULL THEN ''no_responses'' WHEN s.effort_answers = 0 THEN ''no_answers'' END)) AS g(gap, is_gap, affected, value, reason)
         ORDER BY 1, 3',
-        cvm.journey_stage_query(cvm.journey_query(touchpoints, touchpoint_columns, as_of, purchases, purchase_columns, rules, from_on, time_zone, cvm.effort_source(responses, response_columns, time_zone)),
+        cvm.journey_stage_query(cvm.journey_query(touchpoints, touchpoint_columns, as_of, purchases, purchase_columns, rules, from_on, time_zone, cvm.effort_source(responses, response_columns, questions, time_zone)),
                                 coalesce(touchpoint_columns ? 'cost', false), responses IS NOT NULL),
         CASE WHEN touchpoints IS NULL THEN 'SELECT NULL::timestamptz AS at WHERE false'
              ELSE cvm.measure_source('touchpoints', touchpoints, touchpoint_columns, '{customer,at,stage}', time_zone, instants => true) END)
     USING as_of, as_of + interval '1 microsecond', rules, from_on::timestamp AT TIME ZONE time_zone, time_zone, low_effort_score;
 END $$;
-COMMENT ON FUNCTION cvm.journey_gaps_of(regclass, jsonb, timestamptz, regclass, jsonb, jsonb, date, text, regclass, jsonb, float8) IS
+COMMENT ON FUNCTION cvm.journey_gaps_of(regclass, jsonb, timestamptz, regclass, jsonb, jsonb, date, text, regclass, jsonb, jsonb, float8) IS
 'Gaps of the journey, a row for every stage and kind of gap, is_gap saying whether it is one: never_entered (nobody has been in the stage), no_touchpoint (no customer in the stage has been spoken to; affected counts the entries without a touchpoint in any case), low_effort_score (the mean answer on effort is below low_effort_score, 1 to 7). At position 0 what was left out: touchpoints before the first contact, which is the first event that a rule takes up, and after as_of. Arguments and errors as cvm.journey_stages_of.';
 
 CREATE FUNCTION cvm.journey_gaps(portfolio text, from_on date DEFAULT NULL, low_effort_score float8 DEFAULT 5) RETURNS SETOF cvm.journey_gap_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT v.* FROM cvm.journey_feeds(portfolio) f,
-           LATERAL cvm.journey_gaps_of(f.touchpoints, f.touchpoint_columns, f.as_of, f.purchases, f.purchase_columns, f.rules, from_on, f.time_zone, f.responses, f.response_columns, low_effort_score) v;
+           LATERAL cvm.journey_gaps_of(f.touchpoints, f.touchpoint_columns, f.as_of, f.purchases, f.purchase_columns, f.rules, from_on, f.time_zone, f.responses, f.response_columns, f.questions, low_effort_score) v;
 END;
 COMMENT ON FUNCTION cvm.journey_gaps(text, date, float8) IS
 'Gaps of a portfolio''s journey: cvm.journey_gaps_of on its feeds by its rules, as of the published run. Needs SELECT on the feeds. 55000 before the first recompute, 42704, 42501 and the errors of that.';
 
 -- ---------- answers on effort ----------
 
-CREATE FUNCTION cvm.effort_source(responses regclass, response_columns jsonb, time_zone text) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF responses IS NULL THEN
-        RETURN NULL;
-    END IF;
-    RETURN format('SELECT a.customer, a.at, a.score::float8 AS score FROM (%s) a WHERE %s',
-                  cvm.measure_source('responses', responses, response_columns, '{customer,at,score}', time_zone, instants => true),
-                  CASE WHEN response_columns ? 'kind' THEN 'lower(a.kind) = ''ces''' ELSE 'true' END);
-END $$;
-COMMENT ON FUNCTION cvm.effort_source(regclass, jsonb, text) IS 'SQL of the answers on effort among responses: those with kind ces, or all where no kind is mapped; NULL for NULL.';
+CREATE FUNCTION cvm.effort_source(responses regclass, response_columns jsonb, questions jsonb, time_zone text) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE WHEN responses IS NOT NULL THEN pg_catalog.format('SELECT a.customer, a.at, CASE a.scale WHEN ''ease'' THEN a.score ELSE 1 + (5 - a.score) * 1.5 END AS score FROM (%s) a',
+                         cvm.answer_source(responses, response_columns, questions, '{effort,ease}', time_zone)) END;
+COMMENT ON FUNCTION cvm.effort_source(regclass, jsonb, jsonb, text) IS 'SQL of the answers to questions on effort and ease among responses, all on the scale 1 to 7, high is easy: effort (1 to 5, low is good) is turned over and stretched. NULL for NULL.';
 
 -- ---------- findings ----------
 

@@ -79,7 +79,7 @@ BEGIN
             RETURN CASE WHEN instants THEN cvm.instant_expression(type, "column", time_zone) ELSE cvm.local_day_expression(type, "column", time_zone) END;
         END IF;
         wanted := 'a timestamptz, a timestamp or a date';
-    ELSIF role IN ('amount', 'cost', 'discount', 'tier', 'score') THEN
+    ELSIF role IN ('amount', 'cost', 'discount', 'tier', 'score', 'rating') THEN
         IF type IN ('numeric'::regtype, 'float8'::regtype, 'float4'::regtype, 'int8'::regtype, 'int4'::regtype, 'int2'::regtype) THEN
             -- NaN and infinity would spoil every sum
             RETURN format('CASE WHEN f.%1$I::numeric IN (''NaN'', ''Infinity'', ''-Infinity'') THEN cvm.argument(%2$L, f.%1$I::float8)::numeric ELSE f.%1$I::numeric END',
@@ -105,11 +105,7 @@ CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known text[] := CASE kind WHEN 'purchases' THEN '{customer,at,amount,order_id,cost,currency,category,channel,campaign,tier,discount,refund_of}'::text[]
-                              WHEN 'spend' THEN '{at,amount,channel,campaign,purpose,ended_at}'
-                              WHEN 'touchpoints' THEN '{customer,at,stage,channel,campaign,cost}'
-                              WHEN 'assignments' THEN '{customer,experiment,arm,at}'
-                              WHEN 'responses' THEN '{customer,at,score,question,dimension,channel,kind,invited_at}'
-                              ELSE '{customer,opened_at,closed_at,won,amount,discount}' END;
+                              ELSE (SELECT k.required || k.optional FROM cvm.feed_kinds k WHERE k.kind = measure_source.kind) END;
     wrong text;
     list text;
     body text;
@@ -143,7 +139,7 @@ BEGIN
     PERFORM now() AT TIME ZONE time_zone;
     SELECT string_agg(format('%s AS %I', CASE WHEN columns ? k THEN cvm.measure_expression(relation, k, columns ->> k, time_zone, instants)
                                               WHEN k IN ('at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN CASE WHEN instants THEN 'NULL::timestamptz' ELSE 'NULL::date' END
-                                              WHEN k IN ('amount', 'cost', 'discount', 'tier', 'score') THEN 'NULL::numeric'
+                                              WHEN k IN ('amount', 'cost', 'discount', 'tier', 'score', 'rating') THEN 'NULL::numeric'
                                               WHEN k = 'won' THEN 'NULL::boolean' ELSE 'NULL::text' END, k), ', ' ORDER BY n) INTO list
     FROM unnest(known) WITH ORDINALITY AS u(k, n);
     body := format('SELECT * FROM (SELECT %s FROM %s AS f) r WHERE %s', list, relation,
@@ -171,7 +167,7 @@ BEGIN
                           b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', serving, body);
 END $$;
 COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric, boolean) IS
-'SQL that reads a relation as purchases, spend, deals, touchpoints or assignments: one column a role, NULL where it is not mapped, days in the time zone (instants where these are asked for). Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
+'SQL that reads a relation as a feed of this kind: one column a role, NULL where it is not mapped, days in the time zone (instants where these are asked for). Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
 
 CREATE FUNCTION cvm.profit_expression(columns jsonb, margin numeric) RETURNS text
 LANGUAGE sql IMMUTABLE

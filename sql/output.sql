@@ -111,6 +111,15 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('customer_value', true, 'method', 'how the score came about'),
     ('customer_value', true, 'status', 'whether the customer is scored'),
     ('customer_value', true, 'subscriptions', 'subscriptions that run; NULL without any'),
+    ('nps_by_period', true, NULL, 'Net promoter score by month, in all and by segment, with its interval and change: cvm.nps_by_period of the last 24 months.'),
+    ('satisfaction_summary', true, NULL, 'Answers to every question, in all and by dimension, channel, kind and segment: cvm.satisfaction_summary of the last 12 months.'),
+    ('answer_value', true, NULL, 'What customers are worth by their latest answer: cvm.value_by_answer of the last 12 months.'),
+    ('satisfaction_value', true, NULL, 'Satisfaction x value: cvm.satisfaction_value_matrix of the last 12 months.'),
+    ('response_bias', true, NULL, 'Whether those who answer differ in value from the others: cvm.response_bias of the last 12 months.'),
+    ('satisfaction_lead', true, NULL, 'Whether a change of satisfaction precedes one of purchases: cvm.satisfaction_lead of the last 24 months.'),
+    ('review_summary', true, NULL, 'Reviews in all and by source: cvm.review_summary of the last 12 months.'),
+    ('value_map', true, NULL, 'Suppliers as customers see them, one''s own and competitors: cvm.value_map of the last 12 months.'),
+    ('driver_importance', true, NULL, 'Which attributes matter, and what to improve first: cvm.driver_importance of the last 12 months.'),
     ('segment_rule', true, NULL, 'Segments as rules that may be edited, taken up by the next recompute: the first rule by position that is true names the segment.'),
     ('segment_rule', true, 'position', 'order in which the rules are tried'),
     ('segment_rule', true, 'segment', 'name of the segment; several rules may share one; all is reserved'),
@@ -178,7 +187,6 @@ CREATE FUNCTION cvm.create_output_views(portfolio text, s text, customer_base_ty
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     report record;
-    report_column record;
     source text := format('FROM %1$I.score s CROSS JOIN %1$I.published p
         WHERE p.only_row AND s.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
 BEGIN
@@ -219,12 +227,6 @@ BEGIN
     FOR report IN SELECT r.relation, r.feeds, r.key FROM cvm.output_reports() r LOOP
         IF report.feeds <> '{}' THEN
             EXECUTE format('CREATE MATERIALIZED VIEW %I.%I AS SELECT r.* FROM cvm.%I(%L) r', s, report.relation, report.relation || '_report', portfolio);
-            -- its columns mean what those of the function's row type mean
-            FOR report_column IN SELECT a.attname AS name, col_description(a.attrelid, a.attnum) AS description
-                                 FROM pg_attribute a JOIN pg_type t ON t.typrelid = a.attrelid JOIN pg_namespace n ON n.oid = t.typnamespace
-                                 WHERE n.nspname = 'cvm' AND t.typname = (report.relation || '_row')::name AND a.attnum > 0 LOOP
-                EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, report.relation, report_column.name, report_column.description);
-            END LOOP;
         END IF;
         EXECUTE format('CREATE UNIQUE INDEX ON %I.%I (%s)', s, report.relation, report.key);
     END LOOP;
@@ -269,6 +271,10 @@ BEGIN
         ELSE
             EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
         END IF;
+    END LOOP;
+    FOR relation IN SELECT r.relation AS name, c.column_name, c.description FROM cvm.output_reports() r CROSS JOIN LATERAL cvm.report_columns(r.relation) c
+                    WHERE only_relation IS NULL OR r.relation = only_relation LOOP
+        EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.describe_output(text, text) IS 'Gives the relations of an output schema (or one of them) and their columns the comments of cvm.output_dictionary.';

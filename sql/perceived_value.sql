@@ -144,7 +144,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
     SELECT array_agg(cvm.logit_choice(ARRAY(SELECT u.utility + CASE WHEN u.n = r.n THEN cvm.argument('inertia', inertia) ELSE 0 END
                                             FROM unnest(utilities) WITH ORDINALITY AS u(utility, n) ORDER BY u.n)) ORDER BY r.n)
-    FROM unnest(cvm.numbers('a utility', utilities)) WITH ORDINALITY AS r(utility, n) WHERE inertia IS NOT NULL);
+    FROM unnest(cvm.numbers('a utility', utilities)) WITH ORDINALITY AS r(utility, n)
+    WHERE inertia IS NOT NULL AND cvm.argument('the number of brands', cardinality(utilities), 0, 1000) IS NOT NULL);
 COMMENT ON FUNCTION cvm.switching_matrix(float8[], float8) IS
 'Brand-switching matrix of one customer (Rust, Lemon & Zeithaml 2004): row i, the brand bought last, has the logit choices of utilities U_k + inertia for k = i. utilities: X b, what the drivers say of each brand; inertia b0: the coefficient of having bought the brand last. Rows sum to 1; argument of cvm.brand_value and cvm.market_equity. NULL for no brands; 22023 for what is not finite.';
 
@@ -213,3 +214,144 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.equity_drivers(text[], text, text[], float8[], float8[], float8, float8[], float8, float8, float8, float8, float8, float8[], float8[], integer) IS
 'Return of improving a driver of customer equity (Rust, Lemon & Zeithaml 2004), one row a driver of value, brand or relationship equity: the brand''s rating on it is raised by its improvement, all else and all competitors staying as they are; utilities ratings x coefficients + inertia give the switching matrix (cvm.switching_matrix), that the equity (cvm.brand_value x population) and investment_return (gain - cost) / cost (cvm.equity_return). ratings: a row for each brand with a column for each driver; coefficients of a multinomial logit; cost as present value. The gains of two drivers do not add up. Of a typical customer''s ratings: with a sample, apply it to each respondent and take the mean. NULL where an improvement or a cost is NULL, no rows where an array is; 22023 for a brand that is not among the brands and numbers outside their domains; 2202E for lengths that do not fit.';
+
+-- ---------- the ratings feed ----------
+
+CREATE FUNCTION cvm.rating_rows(portfolio text, from_on date, to_on date)
+RETURNS TABLE (respondent text, supplier text, attribute text, score float8, kind text)
+LANGUAGE plpgsql STABLE ROWS 10000 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    options jsonb := (cvm.own_portfolio(portfolio)).options;
+    scale record;
+    f record;
+BEGIN
+    PERFORM cvm.check_window(from_on, to_on);
+    SELECT NULL::float8 AS lowest, NULL::float8 AS highest INTO scale;
+    IF jsonb_typeof(options -> 'rating_scale') <> 'null' THEN
+        SELECT s.* INTO scale FROM cvm.question_scale(jsonb_build_object('*', options -> 'rating_scale'), '*') s;
+    END IF;
+    SELECT m.relation, m.columns, m.time_zone INTO f FROM cvm.measured_feed(portfolio, 'ratings') m;
+    RETURN QUERY EXECUTE format('
+        SELECT DISTINCT ON (r.respondent, r.supplier, r.attribute, coalesce(r.kind, ''product'')) r.respondent, r.supplier, r.attribute,
+               CASE WHEN coalesce(r.kind, ''product'') IN (''price'', ''willingness_to_pay'', ''weight'') THEN cvm.argument(r.kind, r.score::float8, 0)
+                    WHEN $3 IS NULL OR (r.score BETWEEN $3 AND $4 AND r.score = floor(r.score)) THEN cvm.argument(''score'', r.score::float8, 0)
+                    ELSE cvm.refuse_answer(''ratings'', r.respondent, r.attribute, r.score::float8, $3, $4) END, cvm.rating_kind(coalesce(r.kind, ''product''))
+        FROM (%s) r WHERE coalesce(r.at >= $1 AND r.at < $2, true) ORDER BY r.respondent, r.supplier, r.attribute, coalesce(r.kind, ''product''), r.at DESC NULLS LAST, r.score',
+        cvm.measure_source('ratings', f.relation, f.columns, '{respondent,supplier,attribute,score}', f.time_zone)) USING from_on, to_on, scale.lowest, scale.highest;
+END $$;
+COMMENT ON FUNCTION cvm.rating_rows(text, date, date) IS
+'Last rating of each respondent, supplier, attribute and kind of a portfolio''s ratings feed in a window of days (rows without a time are in every window); kinds as in cvm.rating_kind, product where there is none. Rows with a NULL are left out. 22003 for a score that is fractional or off the option rating_scale, 22023 for one below 0 and for an unknown kind; 42704 without such a feed, 42703, 42804, 42501.';
+
+CREATE FUNCTION cvm.rating_kind(kind text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF kind = ANY ('{product,service,personal,image,monetary,time,energy,psychic,price,willingness_to_pay,worth,overall,weight}') THEN
+        RETURN kind;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('a rating can not be of the kind "%s"', kind),
+        DETAIL = 'Kinds are product, service, personal, image (benefits), monetary, time, energy, psychic (costs), price and willingness_to_pay (money), worth (what paid for), overall, weight (importance of the attribute).',
+        HINT = 'Map a view that names them so.';
+END $$;
+COMMENT ON FUNCTION cvm.rating_kind(text) IS
+'The kind of a rating, if it is one: product, service, personal, image (benefits; Kotler 2000); monetary, time, energy, psychic (costs); price, willingness_to_pay (money); worth (score of "worth what paid for"); overall (score of the supplier as a whole); weight (how important the attribute is). Else 22023.';
+
+CREATE TYPE cvm.supplier_row AS (
+    supplier text, is_own boolean, respondents bigint, product_benefit float8, service_benefit float8, personal_benefit float8, image_benefit float8,
+    monetary_cost float8, time_cost float8, energy_cost float8, psychic_cost float8, total_benefit float8, total_cost float8, delivered_value float8, value_ratio float8, measured_in text,
+    price float8, willingness_to_pay float8, surplus float8, overall float8, worth_paid_for float8, value_band text,
+    quality_ratio float8, relative_price float8, fair_quality float8, distance float8, value_position text, quadrant text, weight_source text, status text, reason text);
+COMMENT ON TYPE cvm.supplier_row IS 'A supplier as customers see it, beside the others: row of cvm.value_map(portfolio, ...).';
+COMMENT ON COLUMN cvm.supplier_row.supplier IS 'supplier';
+COMMENT ON COLUMN cvm.supplier_row.is_own IS 'whether it is the one of the option own_supplier; NULL where that is not set';
+COMMENT ON COLUMN cvm.supplier_row.respondents IS 'respondents who rated it on anything';
+COMMENT ON COLUMN cvm.supplier_row.product_benefit IS 'sum over attributes of this kind of their mean scores; NULL where nobody was asked';
+COMMENT ON COLUMN cvm.supplier_row.service_benefit IS 'the same of service';
+COMMENT ON COLUMN cvm.supplier_row.personal_benefit IS 'the same of the people';
+COMMENT ON COLUMN cvm.supplier_row.image_benefit IS 'the same of image';
+COMMENT ON COLUMN cvm.supplier_row.monetary_cost IS 'the same of monetary cost';
+COMMENT ON COLUMN cvm.supplier_row.time_cost IS 'the same of time';
+COMMENT ON COLUMN cvm.supplier_row.energy_cost IS 'the same of energy';
+COMMENT ON COLUMN cvm.supplier_row.psychic_cost IS 'the same of psychic cost';
+COMMENT ON COLUMN cvm.supplier_row.total_benefit IS 'sum of the benefits (Kotler 2000), kinds that nobody was asked about being 0';
+COMMENT ON COLUMN cvm.supplier_row.total_cost IS 'sum of the costs, likewise';
+COMMENT ON COLUMN cvm.supplier_row.delivered_value IS 'total_benefit - total_cost; NULL unless the option value_unit says in what all are measured';
+COMMENT ON COLUMN cvm.supplier_row.value_ratio IS 'total_benefit / total_cost; NULL likewise, and without costs';
+COMMENT ON COLUMN cvm.supplier_row.measured_in IS 'that unit';
+COMMENT ON COLUMN cvm.supplier_row.price IS 'mean price, as respondents say';
+COMMENT ON COLUMN cvm.supplier_row.willingness_to_pay IS 'mean of the most they would pay';
+COMMENT ON COLUMN cvm.supplier_row.surplus IS 'mean of willingness_to_pay - price of those who said both';
+COMMENT ON COLUMN cvm.supplier_row.overall IS 'mean overall score';
+COMMENT ON COLUMN cvm.supplier_row.worth_paid_for IS 'mean score of worth / mean of the others'' (CVA; Gale 1994)';
+COMMENT ON COLUMN cvm.supplier_row.value_band IS 'cvm.value_band of it';
+COMMENT ON COLUMN cvm.supplier_row.quality_ratio IS 'market-perceived quality ratio: weighted mean of own / mean of the others over the benefits'' attributes (Gale 1994)';
+COMMENT ON COLUMN cvm.supplier_row.relative_price IS 'price / mean price of the others';
+COMMENT ON COLUMN cvm.supplier_row.fair_quality IS 'quality that is fair at that price';
+COMMENT ON COLUMN cvm.supplier_row.distance IS 'quality_ratio - fair_quality';
+COMMENT ON COLUMN cvm.supplier_row.value_position IS 'better value, fair value or worse value';
+COMMENT ON COLUMN cvm.supplier_row.quadrant IS 'premium, outstanding value, economy or poor value';
+COMMENT ON COLUMN cvm.supplier_row.weight_source IS 'where the attributes'' weights come from: stated (ratings of kind weight), derived (importance for the overall score: cvm.drivers), equal';
+COMMENT ON COLUMN cvm.supplier_row.status IS 'as in cvm.value_map: ok, not rated, no competitor, no price, no weights';
+COMMENT ON COLUMN cvm.supplier_row.reason IS 'what the status means here; no unit: the option value_unit is not set';
+
+CREATE FUNCTION cvm.derived_weights(portfolio text, from_on date, to_on date) RETURNS TABLE (attribute text, weight float8)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    RETURN QUERY EXECUTE '
+        WITH row AS MATERIALIZED (SELECT r.* FROM cvm.rating_rows($1, $2, $3) r WHERE r.kind IN (''product'', ''service'', ''personal'', ''image'', ''overall'')),
+        attribute AS (SELECT DISTINCT r.attribute FROM row r WHERE r.kind <> ''overall''),
+        subject AS (SELECT r.respondent, r.supplier, avg(r.score) AS overall FROM row r WHERE r.kind = ''overall'' GROUP BY 1, 2),
+        point AS (
+            SELECT s.respondent, s.supplier, s.overall, array_agg(r.score ORDER BY a.attribute) AS scores, array_agg(a.attribute ORDER BY a.attribute) AS names
+            FROM subject s CROSS JOIN attribute a
+            LEFT JOIN (SELECT r.respondent, r.supplier, r.attribute, avg(r.score) AS score FROM row r WHERE r.kind <> ''overall'' GROUP BY 1, 2, 3) r USING (respondent, supplier, attribute)
+            GROUP BY 1, 2, 3
+        )
+        SELECT d.attribute, d.importance FROM (SELECT cvm.drivers(p.overall, p.scores, p.names, ''{"replicates": 0}'') AS d FROM point p WHERE cardinality(p.names) <= 20) t, unnest(t.d) AS d
+        WHERE d.importance IS NOT NULL' USING portfolio, from_on, to_on;
+END $$;
+COMMENT ON FUNCTION cvm.derived_weights(text, date, date) IS 'Importance of the benefits'' attributes for the overall score, over all suppliers that a portfolio''s ratings feed has (cvm.drivers): shares that sum to 1; no rows where they can not be told, or for more than 20 attributes. Errors as cvm.rating_rows.';
+
+CREATE FUNCTION cvm.value_map(portfolio text, from_on date, to_on date) RETURNS SETOF cvm.supplier_row
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    options jsonb := (cvm.own_portfolio(portfolio)).options;
+BEGIN
+    RETURN QUERY EXECUTE '
+        WITH row AS MATERIALIZED (SELECT r.* FROM cvm.rating_rows($1, $2, $3) r),
+        supplier AS (SELECT r.supplier, count(DISTINCT r.respondent) AS n, avg(r.score) FILTER (WHERE r.kind = ''price'') AS price, avg(r.score) FILTER (WHERE r.kind = ''willingness_to_pay'') AS pays,
+                            avg(r.score) FILTER (WHERE r.kind = ''overall'') AS overall, avg(r.score) FILTER (WHERE r.kind = ''worth'') AS worth FROM row r WHERE r.kind <> ''weight'' GROUP BY 1),
+        surplus AS (SELECT p.supplier, avg(w.score - p.score) AS surplus FROM row p JOIN row w USING (respondent, supplier) WHERE p.kind = ''price'' AND w.kind = ''willingness_to_pay'' GROUP BY 1),
+        mean AS (SELECT r.supplier, r.kind, r.attribute, avg(r.score) AS score FROM row r GROUP BY 1, 2, 3),
+        part AS (SELECT m.supplier, sum(m.score) FILTER (WHERE m.kind = ''product'') AS product, sum(m.score) FILTER (WHERE m.kind = ''service'') AS service, sum(m.score) FILTER (WHERE m.kind = ''personal'') AS personal,
+                        sum(m.score) FILTER (WHERE m.kind = ''image'') AS image, sum(m.score) FILTER (WHERE m.kind = ''monetary'') AS monetary, sum(m.score) FILTER (WHERE m.kind = ''time'') AS time,
+                        sum(m.score) FILTER (WHERE m.kind = ''energy'') AS energy, sum(m.score) FILTER (WHERE m.kind = ''psychic'') AS psychic FROM mean m GROUP BY 1),
+        stated AS (SELECT r.attribute, avg(r.score) AS weight FROM row r WHERE r.kind = ''weight'' GROUP BY 1),
+        derived AS MATERIALIZED (SELECT d.* FROM cvm.derived_weights($1, $2, $3) d WHERE NOT EXISTS (SELECT FROM stated)),
+        attribute AS MATERIALIZED (SELECT a.attribute, CASE WHEN EXISTS (SELECT FROM stated) THEN coalesce(s.weight, 0) WHEN EXISTS (SELECT FROM derived) THEN coalesce(d.weight, 0) ELSE 1 END AS weight
+                      FROM (SELECT DISTINCT m.attribute FROM mean m WHERE m.kind IN (''product'', ''service'', ''personal'', ''image'')) a LEFT JOIN stated s USING (attribute) LEFT JOIN derived d USING (attribute)),
+        price_weight AS (SELECT coalesce(sum(s.weight) FILTER (WHERE s.attribute = ''price'') / nullif(sum(s.weight), 0), 0.5) AS share FROM stated s),
+        grid AS (SELECT s.supplier, s.price, array_agg(m.score ORDER BY a.attribute) AS scores, array_agg(a.weight ORDER BY a.attribute) AS weights
+                 FROM supplier s CROSS JOIN attribute a LEFT JOIN (SELECT m.supplier, m.attribute, avg(m.score) AS score FROM mean m WHERE m.kind IN (''product'', ''service'', ''personal'', ''image'') GROUP BY 1, 2) m USING (supplier, attribute) GROUP BY 1, 2),
+        placed AS (SELECT v.* FROM (SELECT array_agg(g.supplier ORDER BY g.supplier) AS suppliers, array_agg(g.scores ORDER BY g.supplier) AS scores, min(g.weights) AS weights, array_agg(g.price ORDER BY g.supplier) AS prices FROM grid g) t,
+                   price_weight p, LATERAL cvm.value_map(t.suppliers, t.scores, t.weights, t.prices, p.share) v)
+        SELECT s.supplier, s.supplier = $4, s.n, p.product, p.service, p.personal, p.image, p.monetary, p.time, p.energy, p.psychic, k.total_benefit, k.total_cost,
+               CASE WHEN $5 IS NOT NULL THEN k.total_benefit - k.total_cost END, CASE WHEN $5 IS NOT NULL THEN k.total_benefit / nullif(k.total_cost, 0) END, $5,
+               s.price, s.pays, u.surplus, s.overall, w.worth, cvm.value_band(w.worth),
+               v.quality_ratio, v.relative_price, v.fair_quality, v.distance, v.value_position, v.quadrant,
+               CASE WHEN EXISTS (SELECT FROM stated) THEN ''stated'' WHEN EXISTS (SELECT FROM derived) THEN ''derived'' ELSE ''equal'' END, coalesce(v.status, ''not rated''),
+               nullif(concat_ws('', '', v.reason, CASE WHEN v.supplier IS NULL THEN ''there are no ratings of benefits'' END, CASE WHEN $5 IS NULL AND k.total_benefit IS NOT NULL THEN ''no unit'' END), '''')
+        FROM supplier s JOIN part p USING (supplier) LEFT JOIN surplus u USING (supplier) LEFT JOIN placed v USING (supplier)
+        CROSS JOIN LATERAL (SELECT cvm.worth_paid_for(s.worth, ARRAY(SELECT o.worth FROM supplier o WHERE o.supplier <> s.supplier)) AS worth) w
+        CROSS JOIN LATERAL (SELECT CASE WHEN coalesce(p.product, p.service, p.personal, p.image) IS NOT NULL THEN coalesce(p.product, 0) + coalesce(p.service, 0) + coalesce(p.personal, 0) + coalesce(p.image, 0) END AS total_benefit,
+                                   CASE WHEN coalesce(p.monetary, p.time, p.energy, p.psychic) IS NOT NULL THEN coalesce(p.monetary, 0) + coalesce(p.time, 0) + coalesce(p.energy, 0) + coalesce(p.psychic, 0) END AS total_cost) k
+        ORDER BY s.supplier COLLATE "C"' USING portfolio, from_on, to_on, cvm.option_text(options, 'own_supplier', NULL), cvm.option_text(options, 'value_unit', NULL);
+END $$;
+COMMENT ON FUNCTION cvm.value_map(text, date, date) IS
+'Suppliers of a portfolio''s ratings feed as customers see them, one row each: benefits and costs by kind and in all (Kotler 2000), price and willingness to pay, worth what paid for, and the place on the value map (Gale 1994; cvm.value_map on arrays), each against the mean of the others. Weights are those stated (kind weight; the attribute price weighs the price), else derived, else equal. Errors as cvm.rating_rows.';
+
+CREATE FUNCTION cvm.value_map_report(portfolio text) RETURNS SETOF cvm.supplier_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT n.* FROM cvm.report_window(portfolio, 'ratings', 12) w, LATERAL cvm.value_map(portfolio, w.from_on, w.to_on) n;
+END;
+COMMENT ON FUNCTION cvm.value_map_report(text) IS 'Report value_map: cvm.value_map of the last 12 months and the one of the published as_of.';

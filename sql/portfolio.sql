@@ -145,6 +145,12 @@ FROM (VALUES
     ('payments_in_purchases', 'boolean', 'false', 'whether the purchases feed has the payments of subscriptions among its rows: then a customer with a subscription is valued by it alone, and realised value comes from the purchases alone'),
     ('loyalty_tiers', 'object', NULL, 'tiers of cvm.loyalty and the amounts from which a customer is in them, such as {"Silver": 100, "Gold": 500}'),
     ('loyalty_period', 'interval', '1 year', 'how long a purchase counts for the loyalty tiers; whole days, months or years'),
+    ('questions', 'object', NULL, 'scales of the questions of the responses feed, such as {"recommend": "nps", "delivery": "csat", "*": {"lowest": 1, "highest": 7, "direction": "high"}}: nps (0 to 10), csat (1 to 5), effort (1 to 5, low is good), ease (1 to 7), or lowest, highest, direction and measure (mean, nps, top-k)'),
+    ('review_scale', 'object', '{"lowest": 1, "highest": 5, "direction": "high"}', 'scale of the ratings of the reviews feed, as in questions'),
+    ('review_language', 'text', 'simple', 'text search configuration in which the texts of reviews are searched, such as english'),
+    ('rating_scale', 'object', NULL, 'scale of the scores of the ratings feed, as in questions: scores are checked, and drivers have a gap to the best; any numbers from 0 on unless set'),
+    ('own_supplier', 'text', NULL, 'which supplier of the ratings feed the portfolio is'),
+    ('value_unit', 'text', NULL, 'unit in which benefits and costs of the ratings feed are all measured, such as "points": without one they are not set against each other'),
     ('experiments', 'object', NULL, 'settings of experiments by name, each an object with any of control, shares, ended_at, days and expected_effect: see cvm.experiment_results'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
@@ -324,6 +330,12 @@ BEGIN
     IF jsonb_typeof(options -> 'payments_in_purchases') NOT IN ('boolean', 'null') THEN
         PERFORM cvm.bad_option('payments_in_purchases', options -> 'payments_in_purchases', 'true or false');
     END IF;
+    IF jsonb_typeof(options -> 'questions') <> 'null' THEN
+        PERFORM cvm.check_questions(options -> 'questions');
+    END IF;
+    PERFORM cvm.question_scale(jsonb_build_object('review_scale', options -> 'review_scale'), 'review_scale') WHERE jsonb_typeof(options -> 'review_scale') <> 'null';
+    PERFORM cvm.question_scale(jsonb_build_object('rating_scale', options -> 'rating_scale'), 'rating_scale') WHERE jsonb_typeof(options -> 'rating_scale') <> 'null';
+    PERFORM cvm.review_language(options), cvm.option_text(options, 'own_supplier', NULL), cvm.option_text(options, 'value_unit', NULL);
     IF jsonb_typeof(options -> 'loyalty_tiers') <> 'null' THEN
         PERFORM cvm.check_loyalty_tiers(options -> 'loyalty_tiers');
     END IF;

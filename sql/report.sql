@@ -6,8 +6,8 @@
 -- mapped; where none is, it is empty.  A report's function raises where a feed can not be read or means
 -- nothing: the run then fails, names the report, and what was published stays.
 --
--- To add one: a row here, the function beside its measure, and in cvm.output_dictionary the relation with its columns; these are
--- taken from the row type cvm.R_row where there is one.
+-- To add one: a row here, the function beside its measure, a line in cvm.output_dictionary.  The comments of
+-- its columns are those of the composite type that the function returns.
 
 CREATE FUNCTION cvm.output_reports() RETURNS TABLE (relation text, feeds text[], key text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -18,9 +18,29 @@ SELECT r.relation, r.feeds::text[], r.key FROM (VALUES
     ('journey_stage', '{touchpoints}', 'position'),
     ('journey_gap', '{touchpoints}', 'position, gap'),
     ('experiment_result', '{assignments}', 'experiment, outcome, arm'),
-    ('campaign_effect', '{touchpoints}', 'campaign, outcome')
+    ('campaign_effect', '{touchpoints}', 'campaign, outcome'),
+    ('nps_by_period', '{responses}', 'question, segment, is_total, period_on'),
+    ('satisfaction_summary', '{responses}', 'question, breakdown, part'),
+    ('answer_value', '{responses}', 'question, answer_class'),
+    ('satisfaction_value', '{responses}', 'question, answer_class, value_tier'),
+    ('response_bias', '{responses}', 'question, compared'),
+    ('satisfaction_lead', '{responses}', 'question, relation'),
+    ('review_summary', '{reviews}', 'source, is_total'),
+    ('value_map', '{ratings}', 'supplier'),
+    ('driver_importance', '{ratings}', 'outcome, attribute')
 ) AS r(relation, feeds, key);
 END;
+CREATE FUNCTION cvm.report_columns(relation text) RETURNS TABLE (column_name text, description text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.attname::text, pg_catalog.col_description(a.attrelid, a.attnum)
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) p.prorettype
+    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.typrelid AND a.attnum OPERATOR(pg_catalog.>) 0
+    WHERE p.proname OPERATOR(pg_catalog.=) (relation OPERATOR(pg_catalog.||) '_report')::pg_catalog.name
+      AND p.pronamespace OPERATOR(pg_catalog.=) 'cvm'::pg_catalog.regnamespace;
+END;
+COMMENT ON FUNCTION cvm.report_columns(text) IS 'Columns of a report with what they mean, from the type of its rows.';
+
 COMMENT ON FUNCTION cvm.output_reports() IS 'Materialized views of an output schema, the feeds any of which they need (none: they show what the recompute itself has written) and the columns of their unique index.';
 
 -- Whether the reports that need feeds have one: a view whose feed has gone is refreshed to be empty.
@@ -59,3 +79,23 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION cvm.has_published(text) IS 'Whether a run of the portfolio has been published. 42704, 42501.';
+
+-- Whole months before the published as_of, and its own up to it; no row where there is nothing to report.
+CREATE FUNCTION cvm.report_window(portfolio text, kind text, months integer, OUT from_on date, OUT to_on date) RETURNS SETOF record
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+    as_of timestamptz;
+BEGIN
+    IF NOT EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = report_window.portfolio AND f.kind = report_window.kind) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT p.as_of FROM %I.published p WHERE p.only_row', present.output_schema) INTO as_of;
+    IF as_of IS NULL THEN
+        RETURN;
+    END IF;
+    to_on := (as_of AT TIME ZONE cvm.option_text(present.options, 'time_zone', 'UTC'))::date + 1;
+    from_on := (date_trunc('month', to_on - 1) - months * interval '1 month')::date;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION cvm.report_window(text, text, integer) IS 'Window of a report: from the first day of the month so many months before that of the published as_of, to the day after the as_of, in the portfolio''s time zone. No row before the first run or without a feed of this kind.';

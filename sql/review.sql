@@ -52,3 +52,119 @@ CREATE AGGREGATE cvm.trend_error(rating float8, at timestamptz) (
 );
 COMMENT ON AGGREGATE cvm.trend_error(float8, timestamptz) IS
 'Standard error of cvm.trend, ratings taken as independent with a common variance: a trend within two of them may be chance. NULL for fewer than three ratings or one time only.';
+
+-- ---------- the reviews feed ----------
+
+CREATE FUNCTION cvm.review_rows(portfolio text, from_on date, to_on date)
+RETURNS TABLE (customer text, reviewed_on date, rating float8, review text, source text, lowest float8, highest float8, direction text)
+LANGUAGE plpgsql STABLE ROWS 10000 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    scale record;
+    f record;
+BEGIN
+    PERFORM cvm.check_window(from_on, to_on);
+    SELECT s.* INTO scale FROM cvm.question_scale(jsonb_build_object('*', coalesce((cvm.own_portfolio(portfolio)).options -> 'review_scale', '{"lowest": 1, "highest": 5, "direction": "high"}')), '*') s;
+    SELECT m.relation, m.columns, m.time_zone INTO f FROM cvm.measured_feed(portfolio, 'reviews') m;
+    RETURN QUERY EXECUTE format('
+        SELECT r.customer, r.at, CASE WHEN r.rating BETWEEN $3 AND $4 AND r.rating = floor(r.rating) THEN r.rating::float8 ELSE cvm.refuse_answer(''reviews'', r.customer, ''rating'', r.rating::float8, $3, $4) END,
+               r.text, r.source, $3, $4, $5
+        FROM (%s) r WHERE r.at >= $1 AND r.at < $2', cvm.measure_source('reviews', f.relation, f.columns, '{at,rating}', f.time_zone))
+        USING from_on, to_on, scale.lowest, scale.highest, scale.direction;
+END $$;
+COMMENT ON FUNCTION cvm.review_rows(text, date, date) IS
+'Rows of a portfolio''s reviews feed, days from_on <= reviewed_on < to_on in its time zone, on the scale of the option review_scale (1 to 5 stars unless set). Rows without time or rating are left out. 22003 for a rating that is fractional or off the scale; 42704 without such a feed, 42703, 42804, 42501.';
+
+CREATE TYPE cvm.review_row AS (
+    source text, is_total boolean, n bigint, mean float8, share_positive float8, positive_low float8, positive_high float8,
+    bayesian_average float8, lower_bound float8, trend float8, trend_error float8, last_on date, reason text);
+COMMENT ON TYPE cvm.review_row IS 'Reviews of a source: row of cvm.review_summary.';
+COMMENT ON COLUMN cvm.review_row.source IS 'where the reviews stand; all is the total, unknown what says nothing';
+COMMENT ON COLUMN cvm.review_row.is_total IS 'true for the total';
+COMMENT ON COLUMN cvm.review_row.n IS 'reviews';
+COMMENT ON COLUMN cvm.review_row.mean IS 'mean rating';
+COMMENT ON COLUMN cvm.review_row.share_positive IS 'share of ratings in the upper third of the scale (4 and 5 stars), 0 to 1';
+COMMENT ON COLUMN cvm.review_row.positive_low IS 'lower end of its 95 % interval (Wilson 1927)';
+COMMENT ON COLUMN cvm.review_row.positive_high IS 'upper end of it';
+COMMENT ON COLUMN cvm.review_row.bayesian_average IS 'mean of the source and of ten reviews at the mean of all sources: ranks fairly where there are few (cvm.bayesian_average)';
+COMMENT ON COLUMN cvm.review_row.lower_bound IS 'mean rating that is exceeded with 95 % probability, with one review of each rating as prior (cvm.rating_posterior)';
+COMMENT ON COLUMN cvm.review_row.trend IS 'least-squares slope, rating points a year';
+COMMENT ON COLUMN cvm.review_row.trend_error IS 'its standard error';
+COMMENT ON COLUMN cvm.review_row.last_on IS 'day of the last review';
+COMMENT ON COLUMN cvm.review_row.reason IS 'why a value is NULL: two days needed for a trend, three reviews for its error';
+
+CREATE FUNCTION cvm.review_summary(portfolio text, from_on date, to_on date) RETURNS SETOF cvm.review_row
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    RETURN QUERY EXECUTE '
+        WITH row AS MATERIALIZED (SELECT r.*, coalesce(r.source, ''unknown'') AS part FROM cvm.review_rows($1, $2, $3) r),
+        whole AS (SELECT avg(r.rating) AS mean FROM row r),
+        fact AS (
+            SELECT coalesce(r.part, ''all'') AS source, grouping(r.part) = 1 AS is_total, cvm.answers(r.rating, r.lowest, r.highest, r.direction) AS answers, sum(r.rating) AS total, max(r.reviewed_on) AS last_on,
+                   cvm.trend(r.rating, r.reviewed_on::timestamp AT TIME ZONE ''UTC'') AS trend, cvm.trend_error(r.rating, r.reviewed_on::timestamp AT TIME ZONE ''UTC'') AS trend_error
+            FROM row r GROUP BY GROUPING SETS ((), (r.part))
+        )
+        SELECT f.source, f.is_total, cvm.n(f.answers), cvm.mean(f.answers), cvm.score(p.answers), i.low, i.high, cvm.bayesian_average(f.total, cvm.n(f.answers), w.mean, 10), q.low,
+               f.trend, f.trend_error, f.last_on,
+               nullif(concat_ws('', '', CASE WHEN f.trend IS NULL THEN ''two days needed for a trend'' END, CASE WHEN f.trend_error IS NULL THEN ''three reviews for its error'' END), '''')
+        FROM fact f CROSS JOIN whole w
+        CROSS JOIN LATERAL (SELECT cvm.with_measure(f.answers, ''top-'' || (cvm.highest(f.answers) - cvm.lowest(f.answers) - floor((cvm.highest(f.answers) - cvm.lowest(f.answers)) * 2 / 3.0))) AS answers) p
+        LEFT JOIN LATERAL cvm.score_interval(p.answers) i ON true LEFT JOIN LATERAL cvm.rating_posterior(f.answers) q ON true
+        WHERE f.answers IS NOT NULL ORDER BY f.is_total DESC, f.source COLLATE "C"' USING portfolio, from_on, to_on;
+END $$;
+COMMENT ON FUNCTION cvm.review_summary(text, date, date) IS
+'Reviews of a portfolio in a window, in all and by source: mean, share of positive ones with its interval, averages that rank fairly where there are few reviews, trend. No rows without reviews. Errors as cvm.review_rows.';
+
+CREATE FUNCTION cvm.review_summary_report(portfolio text) RETURNS SETOF cvm.review_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT n.* FROM cvm.report_window(portfolio, 'reviews', 12) w, LATERAL cvm.review_summary(portfolio, w.from_on, w.to_on) n;
+END;
+COMMENT ON FUNCTION cvm.review_summary_report(text) IS 'Report review_summary: cvm.review_summary of the last 12 months and the one of the published as_of.';
+
+CREATE FUNCTION cvm.review_language(options jsonb) RETURNS regconfig
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted text := cvm.option_text(options, 'review_language', 'simple');
+    found oid := (SELECT min(c.oid::bigint)::oid FROM pg_ts_config c WHERE c.cfgname = wanted::name OR c.oid::regconfig::text = wanted);
+BEGIN
+    IF found IS NULL THEN
+        PERFORM cvm.bad_option('review_language', to_jsonb(wanted), 'a text search configuration, such as "english" (\dF in psql lists them)');
+    END IF;
+    RETURN found;
+END $$;
+COMMENT ON FUNCTION cvm.review_language(jsonb) IS 'Text search configuration of the option review_language, simple where it is not set; 22023 unless there is one of that name.';
+
+CREATE FUNCTION cvm.review_search(portfolio text, query text, from_on date DEFAULT '0001-01-01', to_on date DEFAULT '9999-12-31')
+RETURNS TABLE (customer text, reviewed_on date, rating float8, source text, review text, relevance real)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY EXECUTE '
+        SELECT r.customer, r.reviewed_on, r.rating, r.source, r.review, ts_rank(v.v, q.q)
+        FROM cvm.review_rows($1, $3, $4) r, websearch_to_tsquery($5, $2) AS q(q), LATERAL to_tsvector($5, r.review) AS v(v)
+        WHERE v.v @@ q.q ORDER BY ts_rank(v.v, q.q) DESC, r.reviewed_on DESC, r.customer'
+        USING portfolio, query, from_on, to_on, cvm.review_language((cvm.own_portfolio(portfolio)).options);
+END $$;
+COMMENT ON FUNCTION cvm.review_search(text, text, date, date) IS
+'Reviews whose text matches a query as typed into a search box (websearch_to_tsquery: words, "phrases", or, -not), best first, in the language of the option review_language. The column text must be mapped. Errors as cvm.review_rows.';
+
+CREATE FUNCTION cvm.review_mentions(portfolio text, query text, from_on date DEFAULT '0001-01-01', to_on date DEFAULT '9999-12-31',
+    OUT n bigint, OUT mentioning bigint, OUT share float8, OUT low float8, OUT high float8, OUT mean_mentioning float8, OUT mean_others float8,
+    OUT difference float8, OUT difference_low float8, OUT difference_high float8, OUT reason text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE '
+        WITH row AS MATERIALIZED (
+            SELECT r.rating, to_tsvector($5, r.review) @@ websearch_to_tsquery($5, $2) AS mentions FROM cvm.review_rows($1, $3, $4) r WHERE r.review IS NOT NULL)
+        SELECT count(*), count(*) FILTER (WHERE r.mentions), avg(r.mentions::integer)::float8, (cvm.score_interval(cvm.with_measure(cvm.answers(r.mentions::integer, 0, 1, ''high''), ''top-1''))).*,
+               avg(r.rating) FILTER (WHERE r.mentions), avg(r.rating) FILTER (WHERE NOT r.mentions), d.difference, d.low, d.high, CASE WHEN count(*) = 0 THEN ''no reviews with text'' ELSE d.reason END
+        FROM row r CROSS JOIN (SELECT (cvm.difference_in_means(e.mentions, e.rating)).* FROM row e) d GROUP BY d.difference, d.low, d.high, d.reason'
+        INTO n, mentioning, share, low, high, mean_mentioning, mean_others, difference, difference_low, difference_high, reason
+        USING portfolio, query, from_on, to_on, cvm.review_language((cvm.own_portfolio(portfolio)).options);
+    IF n IS NULL THEN
+        n := 0;
+        mentioning := 0;
+        reason := 'no reviews with text';
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.review_mentions(text, text, date, date) IS
+'Share of the reviews with text that match a query (cvm.review_search), with its 95 % interval (Wilson 1927), and the mean ratings of those and of the others with the interval of their difference (Welch 1947). reason says why a value is NULL. Errors as cvm.review_rows.';

@@ -57,7 +57,23 @@ same(const void *a, const void *b)
 {
 	if (a == NULL || b == NULL)
 		return a == b;
-	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+	return VARSIZE_ANY(a) == VARSIZE_ANY(b) && memcmp(a, b, VARSIZE_ANY(a)) == 0;
+}
+
+static void
+refuse_twins(ArrayType *names)
+{
+	Datum	   *name;
+	int			n;
+
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &name, NULL, &n);
+	for (int i = 1; i < n; i++)
+		for (int k = 0; k < i; k++)
+			if (same(DatumGetTextPP(name[i]), DatumGetTextPP(name[k])))
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("there are two attributes \"%s\"", text_to_cstring(DatumGetTextPP(name[i]))),
+						 errhint("Give every attribute a name of its own.")));
 }
 
 static DriverSample *
@@ -65,6 +81,8 @@ new_sample(MemoryContext context, ArrayType *names, Jsonb *given)
 {
 	DriverSample *sample = MemoryContextAllocZero(context, sizeof(DriverSample));
 
+	if (names)
+		refuse_twins(names);
 	sample->names = copy_of(context, names);
 	sample->given = copy_of(context, given);
 	sample->options = cvm_driver_options(given);
