@@ -100,6 +100,18 @@ SELECT experiment, outcome, arm FROM cvm.experiment_results('lab', 'sleep', 'pur
 -- a control by another name, in the portfolio's settings
 SELECT cvm.alter_portfolio('lab', '{"experiments": {"no control": {"control": "a0"}}}');
 SELECT arm, is_control, reason FROM cvm.experiment_results('lab', 'no control', 'revenue');
+-- NPS of those who answered after the assignment, their last answer: 30 of first, -30 of control
+CREATE TABLE answered AS SELECT 's' || i AS who, timestamptz '2024-03-20' AS at, score, 'recommend' AS question FROM unnest('{10,10,9,9,10,8,7,8,3,0,9,10,7,8,8,6,5,0,1,2}'::int[]) WITH ORDINALITY AS t(score, i)
+    UNION ALL SELECT 's' || i, '2024-03-10', 0, 'recommend' FROM generate_series(1, 20) i UNION ALL SELECT 's' || i, '2024-02-28', 10, 'recommend' FROM generate_series(11, 20) i
+    UNION ALL SELECT 's' || i, '2024-04-01', 1, 'delivery' FROM generate_series(1, 20) i UNION ALL SELECT 's' || i, '2024-05-20', 10, 'recommend' FROM generate_series(1, 20) i;
+SELECT cvm.add_feed('lab', 'responses', 'results_test.answered', '{"customer": "who", "at": "at", "score": "score", "question": "question"}');
+SELECT cvm.alter_portfolio('lab', '{"questions": {"recommend": "nps", "delivery": "csat"}}');
+SELECT r.arm, r.customers, r.mean, r.difference, agrees(r.p_value, w.p_value) AS p, r.cuped_difference, r.reason FROM cvm.experiment_results('lab', 'sleep', 'nps') r,
+     (SELECT (cvm.difference_in_means(i <= 10, CASE WHEN score >= 9 THEN 100 WHEN score >= 7 THEN 0 ELSE -100 END)).* FROM unnest('{10,10,9,9,10,8,7,8,3,0,9,10,7,8,8,6,5,0,1,2}'::int[]) WITH ORDINALITY AS t(score, i)) w;
+SELECT arm, customers, mean, reason FROM cvm.experiment_results('lab', 'cuped', 'nps');
+SELECT cvm.alter_portfolio('lab', '{"questions": {"recommend": "csat", "delivery": "nps"}}');
+SELECT arm, mean FROM cvm.experiment_results('lab', 'sleep', 'nps');
+SELECT cvm.drop_feed('lab', 'responses');
 -- the past: on 2 March nothing of the sleep data but s2's has been bought, and those assigned later are not known
 CALL cvm.recompute('lab', '2024-03-02 00:00:01+00');
 SELECT arm, assigned, mean, difference FROM cvm_lab.experiment_result WHERE experiment = 'sleep' AND outcome = 'revenue' ORDER BY is_control DESC;

@@ -123,11 +123,14 @@ SELECT sum(moves) FILTER (WHERE direction = 'begins') = max(c) AS everybody_begi
 -- ---------- answers on effort ----------
 
 CREATE TABLE answer (who text, at timestamptz, score int, kind text);
-INSERT INTO answer VALUES ('a', '2024-01-15', 7, 'CES'), ('a', '2024-01-16', 4, 'ces'), ('b', '2024-02-01', 3, 'ces'), ('a', '2024-01-02', 10, 'nps'), ('c', '2024-06-01', 1, 'ces');
-\set a '{"customer": "who", "at": "at", "score": "score", "kind": "kind"}'
-SELECT stage, effort_score, effort_answers, reason FROM cvm.journey_stages_of('touch', :'t', '2024-04-01', 'orders', :'o', responses => 'answer', response_columns => :'a');
-SELECT position, stage, is_gap, affected, value, reason FROM cvm.journey_gaps_of('touch', :'t', '2024-04-01', 'orders', :'o', responses => 'answer', response_columns => :'a') WHERE gap = 'low_effort_score';
-SELECT stage, is_gap FROM cvm.journey_gaps_of('touch', :'t', '2024-04-01', 'orders', :'o', responses => 'answer', response_columns => :'a', low_effort_score => 6) WHERE gap = 'low_effort_score' AND is_gap IS NOT NULL;
+INSERT INTO answer VALUES ('a', '2024-01-15', 7, 'easy'), ('a', '2024-01-16', 4, 'ces'), ('b', '2024-02-01', 3, 'ces'), ('a', '2024-01-02', 10, 'nps'), ('c', '2024-06-01', 1, 'ces'),
+    -- 1 to 5, low is good: 2 is 5.5 of 7
+    ('e', '2024-01-10', 2, 'effort');
+\set a '{"customer": "who", "at": "at", "score": "score", "question": "kind"}'
+\set q '{"easy": "ease", "ces": "ease", "effort": "effort", "nps": "nps"}'
+SELECT stage, effort_score, effort_answers, reason FROM cvm.journey_stages_of('touch', :'t', '2024-04-01', 'orders', :'o', responses => 'answer', response_columns => :'a', questions => :'q');
+SELECT position, stage, is_gap, affected, value, reason FROM cvm.journey_gaps_of('touch', :'t', '2024-04-01', 'orders', :'o', responses => 'answer', response_columns => :'a', questions => :'q') WHERE gap = 'low_effort_score';
+SELECT stage, is_gap FROM cvm.journey_gaps_of('touch', :'t', '2024-04-01', 'orders', :'o', responses => 'answer', response_columns => :'a', questions => :'q', low_effort_score => 6) WHERE gap = 'low_effort_score' AND is_gap IS NOT NULL;
 
 -- ---------- what can not be ----------
 
@@ -187,6 +190,12 @@ SELECT position, stage, gap, affected FROM cvm_jour.journey_gap WHERE is_gap ORD
 SELECT count(*) = (SELECT count(*) FROM cvm.journey('jour')) AS stays FROM cvm.journey_of('touch', :'t', '2024-04-01', 'orders', :'o');
 SELECT count(*) FROM cvm.journey_moves('jour');
 SELECT outcome, outcomes FROM cvm.journey_touchpoints('jour');
+-- answers on effort from the portfolio's responses, on the scales that it declares
+SELECT cvm.alter_portfolio('jour', '{"questions": {"easy": "ease", "ces": "ease", "nps": "nps"}}');
+SELECT cvm.add_feed('jour', 'responses', 'journey_test.answer', :'a');
+SELECT stage, effort_score, effort_answers FROM cvm.journey_stages('jour');
+SELECT stage, is_gap, value FROM cvm.journey_gaps('jour') WHERE gap = 'low_effort_score' AND is_gap IS NOT NULL;
+SELECT cvm.drop_feed('jour', 'responses');
 -- edited rules are taken up by the next recompute; those that can not be stop it, and what was published stays
 UPDATE cvm_jour.journey_stage_rule SET stage = 'silent', after_days = 20 WHERE event = 'lapse';
 CALL cvm.recompute('jour', '2024-04-01');
