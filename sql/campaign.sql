@@ -126,7 +126,7 @@ COMMENT ON COLUMN cvm.campaign_effect_row.warning IS 'not_alike_before: the tren
 COMMENT ON COLUMN cvm.campaign_effect_row.reason IS 'why there is no effect: ends_before_start, nobody_reached, unfinished (the period after the start is not over), no_known_customers (nobody reached was a customer before the first period), no_comparison, no_model and no_residual_value (clv), too_few, no_variance';
 
 CREATE FUNCTION cvm.campaign_effects(portfolio text, campaign text DEFAULT NULL, comparison regclass DEFAULT NULL, days integer DEFAULT 30, periods_before integer DEFAULT 3,
-    most_customers integer DEFAULT 50000) RETURNS SETOF cvm.campaign_effect_row
+    most_customers integer DEFAULT 20000) RETURNS SETOF cvm.campaign_effect_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB' AS $$
 #variable_conflict use_column
 DECLARE
@@ -150,7 +150,7 @@ BEGIN
     value := cvm.movement_value_query(portfolio, feed.time_zone);
     RETURN QUERY EXECUTE format('
         WITH purchase AS MATERIALIZED (SELECT p.customer, p.at, p.amount, p.is_purchase, (p.at AT TIME ZONE $5)::date AS day FROM (%1$s) p),
-        purchase_day AS MATERIALIZED (SELECT p.customer, p.day, sum(p.amount) AS amount, bool_or(p.is_purchase) AS is_purchase FROM purchase p GROUP BY 1, 2),
+        purchase_day AS MATERIALIZED (SELECT p.customer, p.day, sum(p.amount)::float8 AS amount, bool_or(p.is_purchase) AS is_purchase FROM purchase p GROUP BY 1, 2),
         known AS MATERIALIZED (      -- customers, each with a place between 0 and 1 that decides who is left out of large groups
             SELECT d.customer, min(d.day) FILTER (WHERE d.is_purchase) AS first_on, (''x'' || substr(md5(d.customer), 1, 8))::bit(32)::bigint / 4294967296.0::float8 AS place
             FROM purchase_day d GROUP BY 1

@@ -90,32 +90,31 @@ RETURN pg_catalog.format('
                    ($3 -> e.experiment ->> ''ended_at'')::timestamptz AS ended_at, ($3 -> e.experiment ->> ''days'')::float8 * interval ''1 day'' AS days,
                    $3 -> e.experiment -> ''expected_effect'' AS expected
             FROM (SELECT DISTINCT l.experiment FROM logged l) e
+        ), several AS (
+            SELECT l.experiment, l.customer FROM logged l WHERE l.at < $2 GROUP BY 1, 2 HAVING count(*) > 1
         ), assigned AS MATERIALIZED (
             SELECT l.experiment, l.customer, l.arm, l.at, l.at >= $2 AS is_future, l.at < $2 AND coalesce(l.at >= s.ended_at, false) AS is_late,
-                   l.at < $2 AND coalesce(l.at + s.days > $2, false) AS is_unfinished,
-                   count(*) FILTER (WHERE l.at < $2) OVER (PARTITION BY l.experiment, l.customer) > 1 AND l.at < $2 AS is_several,
-                   least($2, s.ended_at, l.at + s.days) AS until
-            FROM logged l JOIN setting s USING (experiment)
-        ), used AS MATERIALIZED (
+                   l.at < $2 AND coalesce(l.at + s.days > $2, false) AS is_unfinished, l.at < $2 AND x.customer IS NOT NULL AS is_several, least($2, s.ended_at, l.at + s.days) AS until
+            FROM logged l JOIN setting s ON s.experiment = l.experiment LEFT JOIN several x ON x.experiment = l.experiment AND x.customer = l.customer
+        ), used AS (
             SELECT a.* FROM assigned a WHERE NOT (a.is_future OR a.is_late OR a.is_unfinished OR a.is_several)
         ), spent AS (
-            SELECT u.experiment, u.customer, coalesce(sum(p.amount) FILTER (WHERE p.at >= u.at AND p.at < u.until), 0)::float8 AS revenue,
-                   coalesce(sum(p.amount) FILTER (WHERE p.at < u.at AND p.at >= u.at - interval ''365 days''), 0)::float8 AS before,
-                   (max(p.at) FILTER (WHERE p.is_purchase AND p.at >= u.at AND p.at < u.until) AT TIME ZONE $5)::date AS last_on,
-                   (min(p.at) FILTER (WHERE p.is_purchase) AT TIME ZONE $5)::date AS first_on
-            FROM used u JOIN (%s) p USING (customer) GROUP BY 1, 2
+            SELECT u.experiment, u.arm, u.customer, count(p.at) = 0 AS never_bought, coalesce(sum(p.amount) FILTER (WHERE p.at >= u.at AND p.at < u.until), 0) AS revenue,
+                   coalesce(sum(p.amount) FILTER (WHERE p.at < u.at AND p.at >= u.at - interval ''365 days''), 0) AS before,
+                   max(p.at) FILTER (WHERE p.is_purchase AND p.at >= u.at AND p.at < u.until) AS last_at, min(p.at) FILTER (WHERE p.is_purchase) AS first_at
+            FROM used u LEFT JOIN (SELECT q.customer, q.at, q.amount::float8 AS amount, q.is_purchase FROM (%s) q) p ON p.customer = u.customer GROUP BY 1, 2, 3
         ), answer AS (
             SELECT DISTINCT ON (u.experiment, u.customer) u.experiment, u.customer,
                    CASE WHEN r.score >= 9 THEN 100 WHEN r.score >= 7 THEN 0 ELSE -100 END::float8 AS nps
             FROM used u JOIN (%s) r ON r.customer = u.customer AND r.at >= u.at AND r.at < u.until ORDER BY u.experiment, u.customer, r.at DESC, r.score
-        ), told AS (
-            SELECT u.experiment, u.customer, u.arm, s.customer IS NULL AS never_bought, coalesce(s.revenue, 0) AS revenue, coalesce(s.before, 0) AS before,
-                   s.last_on IS NOT NULL AS buys, coalesce(s.last_on > s.first_on, false) AS buys_again,
+        ), told AS MATERIALIZED (
+            SELECT s.experiment, s.arm, s.never_bought, s.revenue, s.before, s.last_at IS NOT NULL AS buys,
+                   coalesce((s.last_at AT TIME ZONE $5)::date > (s.first_at AT TIME ZONE $5)::date, false) AS buys_again,
                    CASE WHEN v.customer IS NULL THEN 0 ELSE v.residual_value END AS residual_value, n.nps
-            FROM used u LEFT JOIN spent s USING (experiment, customer) LEFT JOIN answer n USING (experiment, customer) LEFT JOIN (%s) v ON v.customer = u.customer
+            FROM spent s LEFT JOIN answer n ON n.experiment = s.experiment AND n.customer = s.customer LEFT JOIN (%s) v ON v.customer = s.customer
         )', assignments, purchases, responses, residual_values);
 COMMENT ON FUNCTION cvm.experiment_customers_query(text, text, text, text) IS
-'Common table expressions of the customers of experiments: logged, setting, assigned, used, told (with their outcomes), from SQL of assignments, purchases, answers and residual values; $1 is as_of, $2 the first instant after it, $3 the settings, $4 one experiment or NULL, $5 the time zone.';
+'Common table expressions of the customers of experiments: logged, setting, assigned, used, told (their outcomes), from SQL of assignments, purchases, answers and residual values; $1 is as_of, $2 the first instant after it, $3 the settings, $4 one experiment or NULL, $5 the time zone.';
 
 CREATE FUNCTION cvm.experiment_results(portfolio text, experiment text DEFAULT NULL, outcome text DEFAULT NULL) RETURNS SETOF cvm.experiment_result_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB' AS $$
@@ -143,13 +142,7 @@ BEGIN
         coalesce(cvm.answer_source(responses, response_columns, coalesce(run.options -> 'questions', '{}'), '{nps}', feed.time_zone), 'SELECT NULL::text AS customer, NULL::timestamptz AS at, NULL::numeric AS score WHERE false'),
         format('SELECT s.customer_id::text AS customer, s.residual_value FROM %I.score s WHERE s.run_id = %s', run.output_schema, run.run_id));
     RETURN QUERY EXECUTE format('
-        WITH %s, value AS (
-            SELECT t.experiment, o.outcome, o.is_rate, t.arm, t.never_bought, o.y, o.x
-            FROM told t CROSS JOIN LATERAL (VALUES
-                (''revenue'', false, t.revenue, t.before), (''purchase'', true, t.buys::integer::float8, t.before), (''repeat_purchase'', true, t.buys_again::integer::float8, t.before),
-                (''clv'', false, t.revenue * $6 + t.residual_value, t.before), (''nps'', false, t.nps, NULL)) AS o(outcome, is_rate, y, x)
-            WHERE $7 IS NULL OR o.outcome = $7
-        ), arm AS (
+        WITH %s, arm AS (
             SELECT coalesce(a.experiment, p.experiment) AS experiment, coalesce(a.arm, p.arm) AS arm, coalesce(a.assigned, 0) AS assigned, coalesce(a.several, 0) AS several,
                    coalesce(a.late, 0) AS late, coalesce(a.after_end, 0) AS after_end, coalesce(a.unfinished, 0) AS unfinished
             FROM (SELECT a.experiment, a.arm, count(*) FILTER (WHERE NOT a.is_future) AS assigned, count(*) FILTER (WHERE a.is_several) AS several,
@@ -168,39 +161,41 @@ BEGIN
             SELECT s.experiment, r.p_value, CASE WHEN s.assigned = 0 THEN ''assigned_late'' WHEN s.arms > 1 AND s.has_control AND s.unplanned THEN ''unplanned_arm''
                    ELSE cvm.experiment_flaw(s.arms, s.has_control, r.broken, s.several, s.after_end, s.assigned, 0.01) END AS reason
             FROM split s LEFT JOIN LATERAL (SELECT t.p_value, t.broken FROM cvm.sample_ratio_test(s.counts, CASE WHEN NOT s.unplanned THEN s.shares END) AS t) r ON true
-        ), average AS (
-            SELECT v.experiment, v.outcome, v.arm, count(v.y) AS n, count(*) AS customers, count(*) FILTER (WHERE v.never_bought AND v.y IS NOT NULL) AS never_bought, avg(v.y) AS mean
-            FROM value v GROUP BY 1, 2, 3
-        ), stranger AS (
-            SELECT t.experiment FROM told t GROUP BY 1 HAVING bool_and(t.never_bought)
+        ), mean AS MATERIALIZED (
+            SELECT t.experiment, t.arm, count(*) AS customers, count(t.nps) AS answered, count(t.residual_value) AS valued, count(*) FILTER (WHERE t.never_bought) AS never_bought,
+                   count(*) FILTER (WHERE t.never_bought AND t.nps IS NOT NULL) AS never_bought_answered,
+                   avg(t.revenue) AS revenue, avg(t.buys::integer)::float8 AS purchase, avg(t.buys_again::integer)::float8 AS repeat_purchase,
+                   avg(t.revenue * $6 + t.residual_value) AS clv, avg(t.nps) AS nps
+            FROM told t GROUP BY 1, 2
         ), outcome AS (    -- a customer without a residual value would be left out, and those are not like the others
-            SELECT o.outcome, e.experiment, CASE WHEN e.experiment IN (SELECT x.experiment FROM stranger x) THEN ''unknown_customers'' WHEN o.outcome = ''nps'' AND NOT %L THEN ''no_responses''
-                   WHEN o.outcome = ''nps'' AND NOT EXISTS (SELECT FROM average a WHERE a.experiment = e.experiment AND a.outcome = ''nps'' AND a.n > 0) THEN ''no_answers''
-                   WHEN o.outcome = ''clv'' AND EXISTS (SELECT FROM average a WHERE a.experiment = e.experiment AND a.outcome = ''clv'' AND a.n < a.customers) THEN ''no_residual_value'' END AS reason
-            FROM setting e CROSS JOIN unnest($8) AS o(outcome) WHERE $7 IS NULL OR o.outcome = $7
-        ), test AS (
-            SELECT a.experiment, v.outcome, v.is_rate, a.arm,
-                   cvm.difference_in_means(v.arm = a.arm, v.y) FILTER (WHERE NOT v.is_rate) AS plain,
-                   cvm.difference_in_proportions(v.arm = a.arm, v.y = 1) FILTER (WHERE v.is_rate) AS rate,
-                   cvm.cuped(v.arm = a.arm, v.y, v.x) FILTER (WHERE v.x IS NOT NULL) AS adjusted
+            SELECT o.outcome, e.experiment, CASE WHEN sum(m.customers) = sum(m.never_bought) THEN ''unknown_customers'' WHEN o.outcome = ''nps'' AND NOT %L THEN ''no_responses''
+                   WHEN o.outcome = ''nps'' AND coalesce(sum(m.answered), 0) = 0 THEN ''no_answers'' WHEN o.outcome = ''clv'' AND sum(m.valued) < sum(m.customers) THEN ''no_residual_value'' END AS reason
+            FROM setting e CROSS JOIN unnest($8) AS o(outcome) LEFT JOIN mean m ON m.experiment = e.experiment WHERE $7 IS NULL OR o.outcome = $7 GROUP BY 1, 2
+        ), test AS MATERIALIZED (      -- one pass over the customers, all outcomes side by side
+            SELECT a.experiment, a.arm,
+                   cvm.difference_in_means(t.arm = a.arm, t.revenue) AS revenue, cvm.cuped(t.arm = a.arm, t.revenue, t.before) AS revenue_adjusted,
+                   cvm.difference_in_proportions(t.arm = a.arm, t.buys) AS purchase, cvm.cuped(t.arm = a.arm, t.buys::integer::float8, t.before) AS purchase_adjusted,
+                   cvm.difference_in_proportions(t.arm = a.arm, t.buys_again) AS repeat_purchase, cvm.cuped(t.arm = a.arm, t.buys_again::integer::float8, t.before) AS repeat_adjusted,
+                   cvm.difference_in_means(t.arm = a.arm, t.revenue * $6 + t.residual_value) AS clv, cvm.cuped(t.arm = a.arm, t.revenue * $6 + t.residual_value, t.before) AS clv_adjusted,
+                   cvm.difference_in_means(t.arm = a.arm, t.nps) AS nps
             FROM planned a JOIN verdict c ON c.experiment = a.experiment AND c.reason IS NULL JOIN setting s ON s.experiment = a.experiment
-            JOIN value v ON v.experiment = a.experiment AND (v.arm = a.arm OR v.arm = s.control)
-            WHERE NOT a.is_control GROUP BY 1, 2, 3, 4
+            JOIN told t ON t.experiment = a.experiment AND (t.arm = a.arm OR t.arm = s.control)
+            WHERE NOT a.is_control GROUP BY 1, 2
         ), result AS (
-            SELECT t.experiment, t.outcome, t.arm, coalesce((t.plain).difference, (t.rate).difference) AS difference, coalesce((t.plain).standard_error, (t.rate).standard_error) AS standard_error,
-                   coalesce((t.plain).low, (t.rate).low) AS low, coalesce((t.plain).high, (t.rate).high) AS high, coalesce((t.plain).p_value, (t.rate).p_value) AS p_value,
-                   coalesce((t.plain).relative_difference, (t.rate).relative_difference) AS relative_difference,
-                   coalesce(CASE WHEN t.is_rate THEN (t.rate).reason ELSE (t.plain).reason END, CASE WHEN t.outcome <> ''nps'' THEN (t.adjusted).reason END) AS reason, t.adjusted
-            FROM test t
+            SELECT t.experiment, t.arm, o.outcome, coalesce((o.plain).difference, (o.rate).difference) AS difference, coalesce((o.plain).standard_error, (o.rate).standard_error) AS standard_error,
+                   coalesce((o.plain).low, (o.rate).low) AS low, coalesce((o.plain).high, (o.rate).high) AS high, coalesce((o.plain).p_value, (o.rate).p_value) AS p_value,
+                   coalesce((o.plain).relative_difference, (o.rate).relative_difference) AS relative_difference, coalesce((o.plain).reason, (o.rate).reason, (o.adjusted).reason) AS reason, o.adjusted
+            FROM test t CROSS JOIN LATERAL (VALUES (''revenue'', t.revenue, NULL::cvm.proportion_difference, t.revenue_adjusted), (''purchase'', NULL, t.purchase, t.purchase_adjusted),
+                                                   (''repeat_purchase'', NULL, t.repeat_purchase, t.repeat_adjusted), (''clv'', t.clv, NULL, t.clv_adjusted), (''nps'', t.nps, NULL, NULL)) AS o(outcome, plain, rate, adjusted)
         )
-        SELECT a.experiment, o.outcome, a.arm, a.is_control, a.assigned, a.several, a.late, a.unfinished, coalesce(m.never_bought, 0),
-               CASE WHEN o.outcome = ''nps'' THEN coalesce(m.n, 0) ELSE coalesce(m.customers, 0) END, c.p_value,
-               CASE WHEN w.reason IS NULL THEN m.mean END, r.difference, r.standard_error, r.low, r.high, r.p_value, r.relative_difference,
+        SELECT a.experiment, o.outcome, a.arm, a.is_control, a.assigned, a.several, a.late, a.unfinished, coalesce(CASE WHEN o.outcome = ''nps'' THEN m.never_bought_answered ELSE m.never_bought END, 0),
+               coalesce(CASE WHEN o.outcome = ''nps'' THEN m.answered ELSE m.customers END, 0), c.p_value,
+               CASE WHEN w.reason IS NULL THEN CASE o.outcome WHEN ''revenue'' THEN m.revenue WHEN ''purchase'' THEN m.purchase WHEN ''repeat_purchase'' THEN m.repeat_purchase WHEN ''clv'' THEN m.clv ELSE m.nps END END, r.difference, r.standard_error, r.low, r.high, r.p_value, r.relative_difference,
                (r.adjusted).difference, (r.adjusted).standard_error, (r.adjusted).low, (r.adjusted).high, (r.adjusted).p_value, (r.adjusted).variance_ratio,
                q.p_value, q.low, q.high, coalesce(w.reason, CASE WHEN NOT a.is_control THEN CASE WHEN r.arm IS NULL THEN ''one_arm'' ELSE r.reason END END)
         FROM planned a JOIN verdict c USING (experiment) JOIN outcome o USING (experiment)
         CROSS JOIN LATERAL (SELECT coalesce(c.reason, o.reason) AS reason) w
-        LEFT JOIN average m ON m.experiment = a.experiment AND m.outcome = o.outcome AND m.arm = a.arm
+        LEFT JOIN mean m ON m.experiment = a.experiment AND m.arm = a.arm
         LEFT JOIN result r ON r.experiment = a.experiment AND r.outcome = o.outcome AND r.arm = a.arm AND w.reason IS NULL
         LEFT JOIN LATERAL cvm.sequential_test(coalesce((r.adjusted).difference, r.difference),
                   CASE WHEN (r.adjusted).difference IS NULL THEN nullif(r.standard_error, 0) ELSE nullif((r.adjusted).standard_error, 0) END,

@@ -121,7 +121,7 @@ COMMENT ON COLUMN cvm.loyalty_effect_row.standardised_difference IS 'difference 
 COMMENT ON COLUMN cvm.loyalty_effect_row.warning IS 'not_alike_before: the trends differ (p < 5 %); levels_differ_before: the means do, by more than a quarter of a standard deviation; one_period_before: the trends can not be compared';
 COMMENT ON COLUMN cvm.loyalty_effect_row.reason IS 'why there is no effect: unfinished (the period after the window is not over), nobody_moved, no_comparison, no_model and no_residual_value (clv), too_few, no_variance';
 
-CREATE FUNCTION cvm.loyalty_effects(portfolio text, from_on date, to_on date, days integer DEFAULT 30, periods_before integer DEFAULT 3, most_customers integer DEFAULT 50000)
+CREATE FUNCTION cvm.loyalty_effects(portfolio text, from_on date, to_on date, days integer DEFAULT 30, periods_before integer DEFAULT 3, most_customers integer DEFAULT 20000)
 RETURNS SETOF cvm.loyalty_effect_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB' AS $$
 #variable_conflict use_column
@@ -137,7 +137,7 @@ BEGIN
     through := to_on + loyalty_effects.days;
     RETURN QUERY EXECUTE format('
         WITH purchase AS MATERIALIZED (SELECT p.customer, p.at, p.amount, p.is_purchase, (p.at AT TIME ZONE %1$L)::date AS day FROM (%2$s) p),
-        purchase_day AS MATERIALIZED (SELECT p.customer, p.day, sum(p.amount) AS amount, bool_or(p.is_purchase) AS is_purchase FROM purchase p GROUP BY 1, 2),
+        purchase_day AS MATERIALIZED (SELECT p.customer, p.day, sum(p.amount)::float8 AS amount, bool_or(p.is_purchase) AS is_purchase FROM purchase p GROUP BY 1, 2),
         known AS MATERIALIZED (
             SELECT d.customer, (''x'' || substr(md5(d.customer), 1, 8))::bit(32)::bigint / 4294967296.0::float8 AS place
             FROM purchase_day d GROUP BY 1 HAVING min(d.day) FILTER (WHERE d.is_purchase) < $3 - $5 * $6
