@@ -6,44 +6,43 @@
 -- the unit begins.  Only customers known before the first period are compared: newer ones
 -- would seem to rise from nothing.
 
--- Common table expressions: purchase_day, bucket, outcome_row (unit, outcome, treated, before[], after), movement.
--- Given are the expressions unit (unit, before_to, after_from, days) and member (unit, customer, is_treated).
+-- Given are the expressions purchase_day, unit (unit, before_to, after_from, days) and member (unit, customer, is_treated).
 CREATE FUNCTION cvm.movement_query(periods_before integer, value_query text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    revenue text := (SELECT string_agg(format('coalesce(sum(b.revenue) FILTER (WHERE b.period = %s), 0)::float8', n), ', ' ORDER BY n) FROM generate_series(1, periods_before) AS n);
-    bought text := (SELECT string_agg(format('coalesce(sum(b.purchases) FILTER (WHERE b.period = %s), 0)::float8', n), ', ' ORDER BY n) FROM generate_series(1, periods_before) AS n);
+    revenue text := (SELECT string_agg(format('coalesce(sum(b.amount) FILTER (WHERE b.period = %s), 0)', n), ', ' ORDER BY n) FROM generate_series(1, periods_before) AS n);
+    bought text := (SELECT string_agg(format('(count(*) FILTER (WHERE b.is_purchase AND b.period = %s))::float8', n), ', ' ORDER BY n) FROM generate_series(1, periods_before) AS n);
 BEGIN
     RETURN format('
-        bucket AS (
-            SELECT u.unit, p.customer, CASE WHEN p.day >= u.after_from THEN 0 ELSE (p.day - (u.before_to - %1$s * u.days)) / u.days + 1 END AS period,
-                   sum(p.amount) AS revenue, count(*) FILTER (WHERE p.is_purchase) AS purchases
-            FROM unit u JOIN purchase_day p ON (p.day >= u.before_to - %1$s * u.days AND p.day < u.before_to) OR (p.day >= u.after_from AND p.day < u.after_from + u.days)
+        moved AS (
+            SELECT b.unit, b.customer, b.is_treated, ARRAY[%2$s] AS revenue_before, coalesce(sum(b.amount) FILTER (WHERE b.period = 0), 0) AS revenue_after,
+                   ARRAY[%3$s] AS purchases_before, (count(*) FILTER (WHERE b.is_purchase AND b.period = 0))::float8 AS purchases_after,
+                   coalesce(sum(b.amount) FILTER (WHERE b.period > 0), 0) / %1$s AS revenue_level, (count(*) FILTER (WHERE b.is_purchase AND b.period > 0))::float8 / %1$s AS purchases_level
+            FROM (SELECT m.unit, m.customer, m.is_treated, p.amount, p.is_purchase, CASE WHEN p.day >= u.after_from THEN 0 ELSE %1$s - (u.before_to - 1 - p.day) / u.days END AS period
+                  FROM unit u JOIN member m ON m.unit = u.unit LEFT JOIN purchase_day p ON p.customer = m.customer
+                       AND p.day >= u.before_to - %1$s * u.days AND p.day < u.after_from + u.days AND (p.day < u.before_to OR p.day >= u.after_from)) b
             GROUP BY 1, 2, 3
-        ), moved AS (
-            SELECT b.unit, b.customer, ARRAY[%2$s] AS revenue_before, coalesce(sum(b.revenue) FILTER (WHERE b.period = 0), 0)::float8 AS revenue_after,
-                   ARRAY[%3$s] AS purchases_before, coalesce(sum(b.purchases) FILTER (WHERE b.period = 0), 0)::float8 AS purchases_after,
-                   coalesce(sum(b.revenue) FILTER (WHERE b.period > 0), 0)::float8 / %1$s AS revenue_level, coalesce(sum(b.purchases) FILTER (WHERE b.period > 0), 0)::float8 / %1$s AS purchases_level
-            FROM bucket b GROUP BY 1, 2
-        ), outcome_row AS (
-            SELECT m.unit, o.outcome, m.is_treated, o.before, o.after, o.level
-            FROM member m LEFT JOIN moved v ON v.unit = m.unit AND v.customer = m.customer
-            CROSS JOIN LATERAL (VALUES (''revenue'', coalesce(v.revenue_before, array_fill(0::float8, ARRAY[%1$s])), coalesce(v.revenue_after, 0), coalesce(v.revenue_level, 0)),
-                                       (''purchases'', coalesce(v.purchases_before, array_fill(0::float8, ARRAY[%1$s])), coalesce(v.purchases_after, 0), coalesce(v.purchases_level, 0))) AS o(outcome, before, after, level)
+        ), compared AS (
+            SELECT r.unit, count(*) AS n, count(*) FILTER (WHERE r.is_treated) AS treated, cvm.difference_in_differences(r.is_treated, r.revenue_before, r.revenue_after) AS revenue,
+                   cvm.difference_in_differences(r.is_treated, r.purchases_before, r.purchases_after) AS purchases,
+                   ARRAY[avg(r.revenue_level) FILTER (WHERE r.is_treated), avg(r.revenue_level) FILTER (WHERE NOT r.is_treated),
+                         var_samp(r.revenue_level) FILTER (WHERE r.is_treated), var_samp(r.revenue_level) FILTER (WHERE NOT r.is_treated)] AS revenue_level,
+                   ARRAY[avg(r.purchases_level) FILTER (WHERE r.is_treated), avg(r.purchases_level) FILTER (WHERE NOT r.is_treated),
+                         var_samp(r.purchases_level) FILTER (WHERE r.is_treated), var_samp(r.purchases_level) FILTER (WHERE NOT r.is_treated)] AS purchases_level
+            FROM moved r GROUP BY 1
+        ), tested AS (      -- level: mean before of both groups, and its variances
+            SELECT c.unit, o.outcome, c.treated, c.n - c.treated AS comparison, o.d, o.level, true AS is_known
+            FROM compared c CROSS JOIN LATERAL (VALUES (''revenue'', c.revenue, c.revenue_level), (''purchases'', c.purchases, c.purchases_level)) AS o(outcome, d, level)
             UNION ALL
-            SELECT * FROM (%4$s) AS c(unit, outcome, is_treated, before, after, level)
-        ), tested AS (
-            SELECT t.unit, t.outcome, t.known = t.n AS is_known, CASE WHEN t.known = t.n THEN t.d END AS d, CASE WHEN t.known = t.n THEN t.m1 END AS m1, CASE WHEN t.known = t.n THEN t.m0 END AS m0,
-                   t.v1, t.v0, t.treated, t.n - t.treated AS comparison
-            FROM (SELECT o.unit, o.outcome, cvm.difference_in_differences(o.is_treated, o.before, o.after) AS d, count(*) AS n, count(*) FILTER (WHERE o.is_treated) AS treated,
-                         count(o.after + o.level) AS known, avg(o.level) FILTER (WHERE o.is_treated) AS m1, avg(o.level) FILTER (WHERE NOT o.is_treated) AS m0,
-                         var_samp(o.level) FILTER (WHERE o.is_treated) AS v1, var_samp(o.level) FILTER (WHERE NOT o.is_treated) AS v0
-                  FROM outcome_row o GROUP BY 1, 2) t
+            SELECT v.unit, ''clv'', v.treated, v.n - v.treated, CASE WHEN v.known = v.n THEN v.d END, CASE WHEN v.known = v.n THEN v.level END, v.known = v.n
+            FROM (SELECT r.unit, count(*) AS n, count(r.after + r.level) AS known, count(*) FILTER (WHERE r.is_treated) AS treated, cvm.difference_in_differences(r.is_treated, r.before, r.after) AS d,
+                         ARRAY[avg(r.level) FILTER (WHERE r.is_treated), avg(r.level) FILTER (WHERE NOT r.is_treated), var_samp(r.level) FILTER (WHERE r.is_treated), var_samp(r.level) FILTER (WHERE NOT r.is_treated)] AS level
+                  FROM (%4$s) AS r(unit, is_treated, before, after, level) GROUP BY 1) v
         ), movement AS (
-            SELECT t.unit, t.outcome, t.treated, t.comparison, t.m1 AS treated_before, t.m0 AS comparison_before, (t.d).treated_change, (t.d).control_change AS comparison_change,
+            SELECT t.unit, t.outcome, t.treated, t.comparison, t.level[1] AS treated_before, t.level[2] AS comparison_before, (t.d).treated_change, (t.d).control_change AS comparison_change,
                    (t.d).difference, (t.d).standard_error, (t.d).low, (t.d).high, (t.d).p_value, (t.d).trend_difference, (t.d).trend_low, (t.d).trend_high, (t.d).trend_p_value,
-                   (t.m1 - t.m0) / nullif(sqrt((t.v1 + t.v0) / 2), 0) AS standardised_difference,
-                   nullif(concat_ws('', '', (t.d).warning, CASE WHEN abs(t.m1 - t.m0) > 0.25 * sqrt((t.v1 + t.v0) / 2) THEN ''levels_differ_before'' END), '''') AS warning,
+                   (t.level[1] - t.level[2]) / nullif(sqrt((t.level[3] + t.level[4]) / 2), 0) AS standardised_difference,
+                   nullif(concat_ws('', '', (t.d).warning, CASE WHEN abs(t.level[1] - t.level[2]) > 0.25 * sqrt((t.level[3] + t.level[4]) / 2) THEN ''levels_differ_before'' END), '''') AS warning,
                    CASE WHEN NOT t.is_known THEN ''no_residual_value'' ELSE (t.d).reason END AS reason
             FROM tested t
         )', periods_before, revenue, bought, value_query);
@@ -74,7 +73,7 @@ BEGIN
                     run.margin, spend.model, purchases.model,
                     ln(1 + cvm.option_rate(run.options)) * cvm.interval_seconds(unit) / (365.25 * 86400), CASE WHEN horizon IS NULL THEN '' ELSE format(', %L::interval', horizon) END);
     RETURN format('
-        SELECT v.unit, ''clv'', v.is_treated, CASE WHEN v.v1 + v.v2 IS NOT NULL THEN ARRAY[v.v1, v.v2] END, v.v3, (v.v1 + v.v2) / 2
+        SELECT v.unit, v.is_treated, CASE WHEN v.v1 + v.v2 IS NOT NULL THEN ARRAY[v.v1, v.v2] END, v.v3, (v.v1 + v.v2) / 2
         FROM (SELECT h.unit, h.is_treated, %s AS v1, %s AS v2, %s AS v3
               FROM (SELECT m.unit, m.customer, m.is_treated, i.t1, i.t2, i.t3,
                            cvm.purchase_history(p.at, p.amount::numeric, %4$L::interval, %5$L, p.is_purchase) FILTER (WHERE p.at < i.t1) AS h1,
@@ -170,18 +169,22 @@ BEGIN
                          coalesce(p.is_odd, false) OR coalesce(p.last_on < r.first_on, false) AS is_odd
                   FROM reach r FULL JOIN paid p ON p.campaign = r.campaign) c
         ), unit AS (SELECT c.campaign AS unit, c.starts_on AS before_to, c.starts_on AS after_from, $7 AS days, c.panel_from FROM campaign c WHERE c.reason IS NULL),
-        sized AS (
-            SELECT u.unit, u.panel_from, count(*) FILTER (WHERE t.customer IS NOT NULL) AS treated, count(*) FILTER (WHERE t.customer IS NULL) AS others
-            FROM unit u JOIN known k ON k.first_on < u.panel_from LEFT JOIN touched t ON t.campaign = u.unit AND t.customer = k.customer GROUP BY 1, 2
+        reached_known AS MATERIALIZED (
+            SELECT u.unit, t.customer, k.place, t.first_on < u.after_from + u.days AS in_time FROM unit u JOIN touched t ON t.campaign = u.unit JOIN known k ON k.customer = t.customer AND k.first_on < u.panel_from
+        ), sized AS MATERIALIZED (      -- what part of each group is taken
+            SELECT u.unit, u.panel_from, $9::float8 / nullif(coalesce(r.n, 0), 0) AS reached_part, $9::float8 / nullif(k.n - coalesce(r.n, 0), 0) AS others_part
+            FROM unit u CROSS JOIN LATERAL (SELECT count(*) AS n FROM known k WHERE k.first_on < u.panel_from) k
+            LEFT JOIN (SELECT r.unit, count(*) AS n FROM reached_known r GROUP BY 1) r ON r.unit = u.unit
         ), member AS MATERIALIZED (
-            SELECT u.unit, k.customer, t.customer IS NOT NULL AS is_treated, k.place < z.part / 5 AS for_value
-            FROM unit u JOIN sized s USING (unit) JOIN known k ON k.first_on < u.panel_from LEFT JOIN touched t ON t.campaign = u.unit AND t.customer = k.customer %5$s
-            CROSS JOIN LATERAL (SELECT $9::float8 / CASE WHEN t.customer IS NULL THEN s.others ELSE s.treated END AS part) z
-            WHERE k.place < z.part AND CASE WHEN t.customer IS NULL THEN %6$s ELSE t.first_on < u.after_from + u.days END
+            SELECT r.unit, r.customer, true AS is_treated, r.place < s.reached_part / 5 AS for_value FROM reached_known r JOIN sized s ON s.unit = r.unit WHERE r.in_time AND r.place < s.reached_part
+            UNION ALL
+            SELECT s.unit, k.customer, false, k.place < s.others_part / 5
+            FROM sized s JOIN known k ON k.first_on < s.panel_from AND k.place < s.others_part LEFT JOIN touched t ON t.campaign = s.unit AND t.customer = k.customer %5$s
+            WHERE %6$s AND t.customer IS NULL
         ), %7$s, told AS (
             SELECT c.campaign, count(*) FILTER (WHERE m.is_treated) AS customers, count(*) FILTER (WHERE NOT m.is_treated) AS comparison FROM campaign c JOIN member m ON m.unit = c.campaign GROUP BY 1
         ), known_reached AS (
-            SELECT u.unit, count(*) AS n FROM unit u JOIN touched t ON t.campaign = u.unit AND t.first_on < u.after_from + u.days JOIN known k ON k.customer = t.customer AND k.first_on < u.panel_from GROUP BY 1
+            SELECT r.unit, count(*) AS n FROM reached_known r WHERE r.in_time GROUP BY 1
         )
         SELECT c.campaign, o.outcome, c.starts_on, c.ends_on, c.reached, trim_scale(c.cost), (c.cost / nullif(c.reached, 0))::float8, coalesce(m.treated, t.customers, 0), coalesce(m.comparison, t.comparison, 0),
                m.treated_before, m.comparison_before, m.treated_change, m.comparison_change, m.difference, m.standard_error, m.low, m.high, m.p_value,
@@ -195,7 +198,7 @@ BEGIN
         cvm.purchase_source(portfolio), cvm.measure_source('touchpoints', feed.relation, feed.columns, '{customer,at,stage}', feed.time_zone, instants => true), spending, feed.columns ? 'cost',
         CASE WHEN comparison IS NULL THEN '' ELSE format('LEFT JOIN (SELECT DISTINCT %s AS customer FROM %s AS f) x ON x.customer = k.customer', cvm.measure_expression(comparison, 'customer', 'customer_id', 'UTC'), comparison) END,
         CASE WHEN comparison IS NULL THEN 'true' ELSE 'x.customer IS NOT NULL' END,
-        cvm.movement_query(campaign_effects.periods_before, coalesce(value, 'SELECT NULL::text, NULL::text, NULL::boolean, NULL::float8[], NULL::float8, NULL::float8 WHERE false')), value IS NOT NULL)
+        cvm.movement_query(campaign_effects.periods_before, coalesce(value, 'SELECT NULL::text, NULL::boolean, NULL::float8[], NULL::float8, NULL::float8 WHERE false')), value IS NOT NULL)
     USING run.as_of, run.as_of + interval '1 microsecond', NULL::jsonb, NULL::text, feed.time_zone, campaign_effects.campaign, campaign_effects.days, campaign_effects.periods_before,
           campaign_effects.most_customers, run.margin;
     IF NOT FOUND AND campaign_effects.campaign IS NOT NULL THEN

@@ -173,7 +173,7 @@ BEGIN
         LEFT JOIN movement m ON m.unit = u.unit AND m.outcome = o.outcome AND n.customers > 0 AND n.comparison > 0
         ORDER BY t.value::text::numeric, w.n, o.n',
         time_zone, cvm.purchase_source(portfolio),
-        cvm.movement_query(loyalty_effects.periods_before, coalesce(value, 'SELECT NULL::text, NULL::text, NULL::boolean, NULL::float8[], NULL::float8, NULL::float8 WHERE false')), value IS NOT NULL)
+        cvm.movement_query(loyalty_effects.periods_before, coalesce(value, 'SELECT NULL::text, NULL::boolean, NULL::float8[], NULL::float8, NULL::float8 WHERE false')), value IS NOT NULL)
     USING run.as_of, run.as_of + interval '1 microsecond', from_on, to_on, loyalty_effects.days, loyalty_effects.periods_before, tiers, portfolio, through, loyalty_effects.most_customers;
 END $$;
 COMMENT ON FUNCTION cvm.loyalty_effects(text, date, date, integer, integer, integer) IS
