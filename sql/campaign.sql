@@ -50,6 +50,7 @@ END $$;
 COMMENT ON FUNCTION cvm.movement_query(integer, text) IS
 'Common table expressions that end in movement: differences in differences of revenue and purchases per period, and of what value_query gives, from the expressions purchase_day (customer, day, amount, is_purchase), unit (unit, before_to, after_from, days) and member (unit, customer, is_treated). Warnings: those of cvm.difference_in_differences, and levels_differ_before where the means before are further apart than a quarter of a standard deviation (Stuart 2010).';
 
+-- OFFSET 0 keeps the planner from computing each value again for every aggregate over it.
 -- Residual values of members at the ends of the periods around a measure, by the live models: the value_query of cvm.movement_query.
 CREATE FUNCTION cvm.movement_value_query(portfolio text, time_zone text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -83,7 +84,8 @@ BEGIN
                     JOIN (SELECT u.unit, (u.before_to - u.days)::timestamp AT TIME ZONE %6$L AS t1, u.before_to::timestamp AT TIME ZONE %6$L AS t2,
                                  (u.after_from + u.days)::timestamp AT TIME ZONE %6$L AS t3 FROM unit u) i USING (unit)
                     JOIN purchase p ON p.customer = m.customer AND p.at < i.t3
-                    WHERE m.for_value GROUP BY 1, 2, 3, 4, 5, 6) h) v',
+                    WHERE m.for_value GROUP BY 1, 2, 3, 4, 5, 6) h
+              OFFSET 0) v',
         format(value, 1), format(value, 2), format(value, 3), purchases.specification ->> 'period', purchases.specification ->> 'time_zone', time_zone);
 END $$;
 COMMENT ON FUNCTION cvm.movement_value_query(text, text) IS
