@@ -98,41 +98,34 @@ BEGIN
         ), class AS MATERIALIZED (   -- of one instant: touchpoints first, in order of their stages
             SELECT t.*, row_number() OVER (ORDER BY t.rank, t.target, t.event, t.stage_key COLLATE "C", t.channel_key COLLATE "C", t.campaign_key COLLATE "C")::integer AS class FROM told t
         ), event AS (
-            SELECT v.*, row_number() OVER () AS line
-            FROM (SELECT t.customer, t.at, c.class, c.event, c.moves, t.cost, NULL::numeric AS score
-                  FROM touch t JOIN class c ON c.event = ''touchpoint'' AND c.stage_key = t.stage_key AND c.channel_key = t.channel_key AND c.campaign_key = t.campaign_key
-                  UNION ALL
-                  SELECT p.customer, p.at, c.class, c.event, c.moves, 0, NULL
-                  FROM purchase p JOIN class c ON c.rank = 2 AND c.event = CASE WHEN p.gap IS NULL THEN ''first_purchase''
-                      WHEN p.gap > (SELECT coalesce(max(r.after_days), (SELECT q.days FROM pace q)) FROM rule r) THEN ''return'' ELSE ''repeat_purchase'' END
-                  UNION ALL
-                  SELECT p.customer, p.at + c.stage_key::float8 * interval ''1 day'', c.class, c.event, c.moves, 0, NULL
-                  FROM purchase p JOIN class c ON c.rank = 3 AND p.at + c.stage_key::float8 * interval ''1 day'' < coalesce(p.next_at, $2)
-                  UNION ALL
-                  SELECT r.customer COLLATE "C", r.at, c.class, c.event, c.moves, 0, r.score FROM (%3$s) r JOIN class c ON c.rank = 4 WHERE r.at < $2) v
-        ), placed AS (      -- the stay after every event, and what there was of the customer before it and in all
+            SELECT t.customer, t.at, c.class, c.event, c.moves, t.cost, NULL::numeric AS score
+            FROM touch t JOIN class c ON c.event = ''touchpoint'' AND c.stage_key = t.stage_key AND c.channel_key = t.channel_key AND c.campaign_key = t.campaign_key
+            UNION ALL
+            SELECT p.customer, p.at, c.class, c.event, c.moves, 0, NULL
+            FROM purchase p JOIN class c ON c.rank = 2 AND c.event = CASE WHEN p.gap IS NULL THEN ''first_purchase''
+                WHEN p.gap > (SELECT coalesce(max(r.after_days), (SELECT q.days FROM pace q)) FROM rule r) THEN ''return'' ELSE ''repeat_purchase'' END
+            UNION ALL
+            SELECT p.customer, p.at + c.stage_key::float8 * interval ''1 day'', c.class, c.event, c.moves, 0, NULL
+            FROM purchase p JOIN class c ON c.rank = 3 AND p.at + c.stage_key::float8 * interval ''1 day'' < coalesce(p.next_at, $2)
+            UNION ALL
+            SELECT r.customer COLLATE "C", r.at, c.class, c.event, c.moves, 0, r.score FROM (%3$s) r JOIN class c ON c.rank = 4 WHERE r.at < $2
+        ), placed AS (      -- the stay after every event
             SELECT w.* FROM (
-                SELECT e.customer, e.at, e.class, e.line, e.event, e.cost, cvm.journey_stay(e.moves) OVER w AS stay, min(e.at) OVER c AS first_at,
-                       count(*) FILTER (WHERE e.event = ''touchpoint'') OVER w - (e.event = ''touchpoint'')::integer AS touched, sum(e.cost) OVER w - e.cost AS spent,
-                       count(*) FILTER (WHERE e.event = ''touchpoint'') OVER c AS all_touched, sum(e.cost) OVER c AS all_spent,
-                       %9$s AS said, %10$s AS answered, %11$s AS all_said, %12$s AS all_answered
-                FROM event e WINDOW w AS (PARTITION BY e.customer ORDER BY e.at, e.class, e.line ROWS UNBOUNDED PRECEDING), c AS (PARTITION BY e.customer)) w %8$s
-        ), turn AS (
-            SELECT t.*, (t.stay & 127)::integer AS place
-            FROM (SELECT p.*, lag(p.stay) OVER (PARTITION BY p.customer ORDER BY p.at, p.class, p.line) AS earlier FROM placed p) t WHERE t.stay IS DISTINCT FROM t.earlier
+                SELECT e.customer, e.at, e.class, e.event, e.cost, e.score, cvm.journey_stay(e.moves) OVER w AS stay%8$s
+                FROM event e WINDOW w AS (PARTITION BY e.customer ORDER BY e.at, e.class ROWS UNBOUNDED PRECEDING)) w %9$s
         ), stay AS MATERIALIZED (
-            SELECT t.customer, t.stay, t.place, t.at AS entered_at, lead(t.at) OVER v AS left_at, lead(t.place) OVER v AS left_for, lag(nullif(t.place, 0)) OVER v AS entered_from,
-                   extract(epoch FROM coalesce(lead(t.at) OVER v, $1) - t.at)::float8 / 86400 AS days,
-                   coalesce(lead(t.touched) OVER v, t.all_touched) - t.touched AS touchpoints, coalesce(lead(t.spent) OVER v, t.all_spent) - t.spent AS cost,
-                   coalesce(lead(t.said) OVER v, t.all_said) - t.said AS score, coalesce(lead(t.answered) OVER v, t.all_answered) - t.answered AS answers
-            FROM turn t WINDOW v AS (PARTITION BY t.customer ORDER BY t.at, t.class, t.line)
+            SELECT g.*, lead(g.entered_at) OVER v AS left_at, lead(g.place) OVER v AS left_for, lag(nullif(g.place, 0)) OVER v AS entered_from,
+                   extract(epoch FROM coalesce(lead(g.entered_at) OVER v, $1) - g.entered_at)::float8 / 86400 AS days
+            FROM (SELECT p.customer, p.stay, (p.stay & 127)::integer AS place, min(p.at) AS entered_at, count(*) FILTER (WHERE p.event = ''touchpoint'') AS touchpoints,
+                         sum(p.cost) AS cost, %10$s AS score, %11$s AS answers FROM placed p GROUP BY 1, 2) g
+            WINDOW v AS (PARTITION BY g.customer ORDER BY g.stay)
         )',
         coalesce(touchpoints, 'SELECT NULL::text AS customer, NULL::timestamptz AS at, NULL::text AS stage, NULL::text AS channel, NULL::text AS campaign, NULL::numeric AS cost WHERE false'),
         coalesce(purchases, 'SELECT NULL::text AS customer, NULL::timestamptz AS at, false AS is_purchase WHERE false'),
         coalesce(responses, 'SELECT NULL::text AS customer, NULL::timestamptz AS at, NULL::numeric AS score WHERE false'),
-        has_own, stages, channels, campaigns, CASE WHEN has_start THEN 'WHERE w.first_at >= $4' ELSE '' END,
-        CASE WHEN responses IS NULL THEN '0::numeric' ELSE 'sum(coalesce(e.score, 0)) OVER w - coalesce(e.score, 0)' END, CASE WHEN responses IS NULL THEN '0::bigint' ELSE 'count(e.score) OVER w - num_nonnulls(e.score)' END,
-        CASE WHEN responses IS NULL THEN '0::numeric' ELSE 'sum(coalesce(e.score, 0)) OVER c' END, CASE WHEN responses IS NULL THEN '0::bigint' ELSE 'count(e.score) OVER c' END);
+        has_own, stages, channels, campaigns,
+        CASE WHEN has_start THEN ', min(e.at) OVER (PARTITION BY e.customer) AS first_at' ELSE '' END, CASE WHEN has_start THEN 'WHERE w.first_at >= $4' ELSE '' END,
+        CASE WHEN responses IS NULL THEN 'NULL::numeric' ELSE 'sum(p.score)' END, CASE WHEN responses IS NULL THEN '0::bigint' ELSE 'count(p.score)' END);
 END $$;
 COMMENT ON FUNCTION cvm.journey_source(text, text, text, jsonb, boolean) IS
 'Common table expressions of the journey, from SQL of touchpoints, purchases and answers on effort; $1 is as_of, $2 the first instant after it, $3 the rules, $4 from when journeys begin where they have such a start, $5 the time zone.';
@@ -373,12 +366,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET 
 BEGIN
     RETURN QUERY EXECUTE format('
         WITH %s, cut AS (      -- a purchase closes the stretch of touchpoints before it
-            SELECT p.customer, p.at, p.class, p.line, p.event, p.cost,
-                   count(*) FILTER (WHERE p.event IN (''first_purchase'', ''repeat_purchase'', ''return'')) OVER (PARTITION BY p.customer ORDER BY p.at, p.class, p.line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS stretch
+            SELECT p.customer, p.at, p.class, p.event, p.cost,
+                   count(*) FILTER (WHERE p.event IN (''first_purchase'', ''repeat_purchase'', ''return'')) OVER (PARTITION BY p.customer ORDER BY p.at, p.class ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS stretch
             FROM placed p
         ), summed AS (
             SELECT c.*, count(*) FILTER (WHERE c.event = ''touchpoint'') OVER w AS touched, sum(c.cost) OVER w AS spent, min(c.at) FILTER (WHERE c.event = ''touchpoint'') OVER w AS since
-            FROM cut c WINDOW w AS (PARTITION BY c.customer, c.stretch ORDER BY c.at, c.class, c.line ROWS UNBOUNDED PRECEDING)
+            FROM cut c WINDOW w AS (PARTITION BY c.customer, c.stretch ORDER BY c.at, c.class ROWS UNBOUNDED PRECEDING)
         ), outcome AS (
             SELECT k.class, CASE WHEN k.event = ''lapse'' AND count(*) FILTER (WHERE k.event = ''lapse'') OVER () > 1 THEN ''lapse after '' || k.stage_key || '' days'' ELSE k.event END AS outcome
             FROM class k WHERE k.rank IN (2, 3)
