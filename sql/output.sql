@@ -56,6 +56,27 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('equity', true, 'equity_share', 'residual_value / that of the total, 0 to 1'),
     ('equity', true, 'predictive_error', 'standard deviation of the sum at the fitted parameters: what customers do by chance; averages out in large groups'),
     ('equity', true, 'parameter_error', 'standard error of the sum by the uncertainty of the fitted parameters, which all customers share; NULL where it is not known of all of them. The interval has both'),
+    ('equity_statement', true, NULL, 'Equity statement: why the residual value of a segment, and of all, is another than in the run before. closing = opening + all columns between, to the cent. One set of rows per run that has one before it.'),
+    ('equity_statement', true, 'run_id', 'run whose statement it is; one made again as of the same instant has its own, from and to that instant'),
+    ('equity_statement', true, 'prior_run_id', 'run before'),
+    ('equity_statement', true, 'from_as_of', 'as_of of the run before'),
+    ('equity_statement', true, 'to_as_of', 'as_of of the run'),
+    ('equity_statement', true, 'segment', 'segment; all is the total. What happened to a customer stands where he was in the run before, then he moves with his closing value'),
+    ('equity_statement', true, 'is_total', 'true for the total: the sum of the segments'' openings and closings; its columns are rounded for themselves'),
+    ('equity_statement', true, 'opening', 'residual value as published by the run before, currency units'),
+    ('equity_statement', true, 'late_or_corrected', 'what is known now of the time up to from_as_of and was not, or was otherwise'),
+    ('equity_statement', true, 'erased', 'customers who are in no feed any more'),
+    ('equity_statement', true, 'unwinding', 'growth by the discount rate, as the future has come nearer; with a value_horizon also the stretch that comes into it'),
+    ('equity_statement', true, 'purchases_expected', 'purchases that were expected by now and are no longer to come: negative'),
+    ('equity_statement', true, 'purchases_beyond', 'customers who bought: what they are worth beyond what the model expected of all; positive as a rule'),
+    ('equity_statement', true, 'silence', 'customers who did not: churn risk, negative as a rule. With purchases_beyond it is news, 0 on average if the model is right'),
+    ('equity_statement', true, 'refunds', 'negative amounts since from_as_of'),
+    ('equity_statement', true, 'new_customers', 'customers whose first purchase or subscription came since'),
+    ('equity_statement', true, 'assumptions', 'another discount rate, margin or value_horizon; everything between where period, time zone, currency, value basis or renewal is another'),
+    ('equity_statement', true, 'model_change', 'other parameters or families'),
+    ('equity_statement', true, 'moved_in', 'customers who came from other segments, with their closing values'),
+    ('equity_statement', true, 'moved_out', 'customers who went to other segments, likewise: negative'),
+    ('equity_statement', true, 'closing', 'residual value as published by this run'),
     ('segment_member', true, NULL, 'RFM scores and segment of every customer.'),
     ('segment_member', true, 'customer_id', 'customer'),
     ('segment_member', true, 'recency_score', '1 to 5, 5 for the latest last purchase; equal values score equal'),
@@ -196,6 +217,15 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
 END;
 COMMENT ON FUNCTION cvm.output_dictionary() IS 'Relations of an output schema and their columns, with what they mean; published: granted by cvm.grant_read.';
 
+-- The order in which causes are applied (src/recompute/statement.h), moves last.
+CREATE FUNCTION cvm.equity_causes() RETURNS TABLE ("position" integer, cause text, is_move boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT c.position::integer, c.cause, c.cause LIKE 'moved%' FROM unnest('{late_or_corrected,erased,unwinding,purchases_expected,purchases_beyond,silence,refunds,new_customers,assumptions,model_change,moved_in,moved_out}'::text[])
+    WITH ORDINALITY AS c(cause, position);
+END;
+COMMENT ON FUNCTION cvm.equity_causes() IS 'Columns of equity_statement between opening and closing, in the order in which causes are applied to a customer (positions 1 to 10, as in score.changes); 11 and 12 are moves between segments.';
+
 -- The tables behind the views.
 CREATE FUNCTION cvm.create_output_tables(s text, customer_type text, customer_collation text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -208,11 +238,12 @@ BEGIN
         next_purchase_on date, days_silent integer, is_lapsed boolean, realised_value numeric(19,4) NOT NULL,
         recency_score smallint, frequency_score smallint, monetary_score smallint,
         segment text NOT NULL, since timestamptz NOT NULL,
-        subscriptions integer, contract_model_id bigint) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
+        subscriptions integer, contract_model_id bigint, changes float8[]) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
     EXECUTE format('CREATE TABLE %I.published (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), run_id bigint NOT NULL, as_of timestamptz NOT NULL,
         published_at timestamptz NOT NULL, published_xid bigint NOT NULL,
-        purchase_model_id bigint, spend_model_id bigint, retention_model_id bigint, currency text, margin float8 NOT NULL)', s);
+        purchase_model_id bigint, spend_model_id bigint, retention_model_id bigint, currency text, margin float8 NOT NULL,
+        rate float8, unit_seconds float8, value_horizon float8, mean_spend float8, basis text)', s);
     EXECUTE format('CREATE TABLE %I.retired_run (run_id bigint PRIMARY KEY, replaced_by_xid bigint NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_rule (
         position integer PRIMARY KEY, segment text NOT NULL CHECK (segment <> ''all''), predicate text NOT NULL)', s);
@@ -222,6 +253,13 @@ BEGIN
     EXECUTE format('CREATE TABLE %I.cohort_cell (
         run_id bigint, cohort_on date, age_periods integer, customers bigint NOT NULL, active bigint NOT NULL,
         value numeric NOT NULL, PRIMARY KEY (run_id, cohort_on, age_periods))', s);
+    EXECUTE format('CREATE TABLE %I.equity_statement (
+        run_id bigint, prior_run_id bigint NOT NULL, from_as_of timestamptz NOT NULL, to_as_of timestamptz NOT NULL, segment text, is_total boolean NOT NULL, opening numeric(22,2) NOT NULL,
+        %s, closing numeric(22,2) NOT NULL,
+        PRIMARY KEY (run_id, segment), CHECK (is_total = (segment = ''all'')), CHECK (from_as_of <= to_as_of),
+        CONSTRAINT balances CHECK (closing = opening + %s))', s,
+        (SELECT string_agg(format('%I numeric(22,2) NOT NULL', c.cause), ', ' ORDER BY c.position) FROM cvm.equity_causes() c),
+        (SELECT string_agg(quote_ident(c.cause), ' + ' ORDER BY c.position) FROM cvm.equity_causes() c));
     EXECUTE format('CREATE TABLE %I.equity (
         as_of timestamptz, segment text, is_total boolean NOT NULL, customers bigint NOT NULL,
         expected_active float8 NOT NULL, realised_value numeric(24,4) NOT NULL, residual_value float8 NOT NULL,

@@ -155,6 +155,8 @@ FROM (VALUES
     ('value_unit', 'text', NULL, 'unit in which benefits and costs of the ratings feed are all measured, such as "points": without one they are not set against each other'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
+    ('equity_statement', 'boolean', 'true', 'whether a recompute says why equity is another than in the run before (equity_statement, cvm.explain)'),
+    ('history', 'interval', NULL, 'how long the scores of replaced runs are kept, for cvm.value_as_of and cvm.segment_transitions; each takes as much space as the published one. Not at all unless set'),
     ('schema', 'text', 'cvm_<portfolio>', 'output schema, set when the portfolio is created: an existing empty schema of one''s own, or a new one')
 ) AS o(option, type, default_value, description);
 COMMENT ON VIEW cvm.options IS 'Options of cvm.create_portfolio and cvm.alter_portfolio.';
@@ -347,6 +349,10 @@ BEGIN
     PERFORM cvm.option_number(options, 'drift_threshold', 0.25, 0, true, 100);
     IF jsonb_typeof(options -> 'predictive_interval') NOT IN ('boolean', 'null') THEN
         PERFORM cvm.bad_option('predictive_interval', options -> 'predictive_interval', 'true or false');
+    END IF;
+    PERFORM cvm.option_interval(options, 'history', NULL);
+    IF jsonb_typeof(options -> 'equity_statement') NOT IN ('boolean', 'null') THEN
+        PERFORM cvm.bad_option('equity_statement', options -> 'equity_statement', 'true or false');
     END IF;
     PERFORM cvm.option_text(options, 'schema', NULL);
     RETURN true;
