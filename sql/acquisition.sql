@@ -134,9 +134,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $
 BEGIN
     RETURN QUERY EXECUTE format('
         WITH %s, period AS (SELECT w.* FROM cvm.window_periods($1, $2, $3) w),
-        calendar AS MATERIALIZED (SELECT w.n, g::date AS day FROM period w, generate_series(w.starts_on, w.ends_on - 1, interval ''1 day'') AS g),
-        member AS (SELECT p.n AS cohort, n.customer, l.lifetime_value FROM newcomer n JOIN calendar p ON p.day = n.first_on
-                   LEFT JOIN (%s) l ON l.customer = n.customer),
+        member AS (SELECT width_bucket(n.first_on, $5) - 1 AS cohort, n.customer, l.lifetime_value FROM newcomer n LEFT JOIN (%s) l ON l.customer = n.customer WHERE n.first_on >= $1),
         cohort AS (
             SELECT p.n, p.starts_on, p.is_complete, coalesce(m.customers, 0) AS customers, m.lifetime_value,
                    coalesce((SELECT trim_scale(sum(cvm.spent_before(o.amount, o.first_on, o.last_on, p.ends_on) - cvm.spent_before(o.amount, o.first_on, o.last_on, p.starts_on)))
@@ -146,9 +144,8 @@ BEGIN
                                      FROM member m GROUP BY 1) m ON m.cohort = p.n
         ), earned AS (
             -- money before the first purchase, such as a refund of another''s order, counts with it
-            SELECT m.cohort, greatest(d.n, m.cohort) AS n, sum(p.profit) AS profit, bool_or(p.profit IS NULL) AS lacks_cost
-            FROM member m JOIN (SELECT p.customer, p.at, %s AS profit FROM purchase p) p ON p.customer = m.customer
-            JOIN calendar d ON d.day = greatest(p.at, $1) GROUP BY 1, 2
+            SELECT m.cohort, greatest(width_bucket(p.at, $5) - 1, m.cohort) AS n, sum(p.profit) AS profit, bool_or(p.profit IS NULL) AS lacks_cost
+            FROM member m JOIN (SELECT p.customer, p.at, %s AS profit FROM purchase p) p ON p.customer = m.customer GROUP BY 1, 2
         ), running AS (
             SELECT e.cohort, e.n - e.cohort + 1 AS age, sum(e.profit) OVER w AS profit, bool_or(e.lacks_cost) OVER w AS lacks_cost
             FROM earned e WINDOW w AS (PARTITION BY e.cohort ORDER BY e.n)
@@ -173,7 +170,7 @@ BEGIN
              ELSE format('SELECT %s AS customer, max(f.lifetime_value)::float8 AS lifetime_value FROM %s AS f GROUP BY 1',
                          cvm.measure_expression(lifetimes, 'customer', 'customer_id', 'UTC'), lifetimes) END,
         cvm.profit_expression(purchase_columns, margin))
-    USING from_on, to_on, period, lifetimes IS NOT NULL;
+    USING from_on, to_on, period, lifetimes IS NOT NULL, ARRAY(SELECT w.starts_on FROM cvm.window_periods(from_on, to_on, period) w ORDER BY w.n);
 END $$;
 COMMENT ON FUNCTION cvm.payback_of(regclass, jsonb, regclass, jsonb, date, date, interval, numeric, text, regclass, numeric) IS
 'Payback by cohort of first purchases: acquisition spend of the cohort''s period, blended, against the profit that its customers have brought in since, to the end of the window; how many periods it took, or that it has not yet (is_censored: the age that a cohort has not reached says nothing against it). Observed, undiscounted, churn included; cvm.payback_time and cvm.payback_periods are the formulas. lifetimes: any relation with customer_id and lifetime_value gives LTV:CAC. A margin or cost that leaves no profit never pays back. Arguments and errors of cvm.acquisition_of and cvm.purchase_value_of.';

@@ -113,6 +113,9 @@ CREATE SCHEMA alias_out AUTHORIZATION regress_alias;
 SET ROLE regress_alias;
 SELECT cvm.create_portfolio('own', 'orders', 'id', 'ordered_at', 'amount', '{"schema": "alias_out"}');
 SELECT cvm.add_feed('own', 'aliases', 'identity', '{"alias": "old", "customer": "new"}');
+-- nor may he borrow those of another's portfolio
+SELECT count(*) FROM cvm.purchase_value_of('orders', '{"customer": "id", "at": "ordered_at", "amount": "amount", "portfolio": "known"}', '2023-01-01', '2024-01-01');
+SELECT count(*) > 0 AS own FROM cvm.purchase_value_of('orders', '{"customer": "id", "at": "ordered_at", "amount": "amount", "portfolio": "own"}', '2023-01-01', '2024-01-01');
 SELECT cvm.drop_portfolio('own');
 RESET ROLE;
 -- the relation goes: the run fails and says so; the feed dropped: all are themselves again
