@@ -11,7 +11,7 @@ COMMENT ON FUNCTION cvm.assignment_point(text, text) IS
 CREATE FUNCTION cvm.assign(experiment text, customer text, arms text[]) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_assign';
 COMMENT ON FUNCTION cvm.assign(text, text, text[]) IS
-'The arm of a customer in an experiment with arms of equal shares: the first arm where cvm.assignment_point(experiment, customer) < the sum of the shares up to it. Deterministic: adding customers changes nobody''s arm; other arms, or another order of them, do. Independent between experiments with different names. Log who was shown what all the same: the assignment is a plan. 22023 for fewer than two arms or one given twice, 22004 for a NULL among them.';
+'The arm of a customer in an experiment with arms of equal shares: the first arm where cvm.assignment_point(experiment, customer) < the sum of the shares up to it. Deterministic: adding customers changes nobody''s arm; other arms, or another order of them, do. Independent between experiments with different names. Log who was shown what all the same: the assignment is a plan. 22023 for fewer than two arms or one given twice, 54000 for more than 100, 22004 for a NULL among them.';
 
 CREATE FUNCTION cvm.assign(experiment text, customer text, arms text[], weights float8[]) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_assign';

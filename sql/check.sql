@@ -211,6 +211,8 @@ BEGIN
     END;
     RETURN QUERY SELECT s.level, s.finding, s.hint FROM cvm.check_subscriptions(portfolio) s;
     RETURN QUERY SELECT s.level, s.finding, s.hint FROM cvm.check_surveys(portfolio) s;
+    RETURN QUERY SELECT t.level, t.finding, t.hint FROM cvm.check_touchpoints(portfolio) t;
+    RETURN QUERY SELECT a.level, a.finding, a.hint FROM cvm.check_assignments(portfolio) a;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_rules(portfolio) r;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_reports(portfolio) r;
     SELECT r.status, r.started_at, e.message INTO last FROM cvm.run r LEFT JOIN cvm.run_error e USING (run_id)

@@ -198,6 +198,13 @@ COMMENT ON FUNCTION cvm.power_proportions(float8, float8, float8, float8, float8
 
 -- ---------- the whole experiment ----------
 
+CREATE FUNCTION cvm.experiment_flaw(arms bigint, has_control boolean, broken boolean, several bigint, late bigint, assigned bigint, tolerance float8) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN arms < 2 THEN 'one_arm' WHEN NOT has_control THEN 'no_control' WHEN broken THEN 'sample_ratio'
+            WHEN several > tolerance * assigned THEN 'in_several_arms' WHEN late > tolerance * assigned THEN 'assigned_late' END;
+COMMENT ON FUNCTION cvm.experiment_flaw(bigint, boolean, boolean, bigint, bigint, bigint, float8) IS
+'What stands in the way of any result of an experiment, the worst first: one_arm, no_control, sample_ratio (a broken split: cvm.sample_ratio_test), in_several_arms or assigned_late (more than the share tolerance of all customers); NULL: nothing.';
+
 CREATE FUNCTION cvm.experiment_result(
     customers text[], arms text[], outcomes float8[], control text,
     covariates float8[] DEFAULT NULL, shares jsonb DEFAULT NULL, assigned_at timestamptz[] DEFAULT NULL, outcome_at timestamptz[] DEFAULT NULL,
@@ -266,12 +273,8 @@ BEGIN
     ), split AS (
         SELECT (cvm.sample_ratio_test(array_agg((a.assigned - a.several)::float8 ORDER BY a.arm), array_agg(a.share ORDER BY a.arm))).* FROM arm a
     ), verdict AS (      -- what stands in the way of any result, the worst first
-        SELECT s.p_value, CASE
-            WHEN count(*) < 2 THEN 'one_arm'
-            WHEN NOT bool_or(a.arm = experiment_result.control AND a.assigned > 0) THEN 'no_control'
-            WHEN s.broken THEN 'sample_ratio'
-            WHEN sum(a.several) > tolerance * sum(a.assigned) THEN 'in_several_arms'
-            WHEN sum(a.late) > tolerance * sum(a.assigned) THEN 'assigned_late' END AS reason
+        SELECT s.p_value, cvm.experiment_flaw(count(*), bool_or(a.arm = experiment_result.control AND a.assigned > 0), s.broken,
+                                              sum(a.several)::bigint, sum(a.late)::bigint, sum(a.assigned)::bigint, tolerance) AS reason
         FROM arm a CROSS JOIN split s GROUP BY s.p_value, s.broken
     ), test AS (
         SELECT a.arm, cvm.difference_in_means(r.arm = a.arm, r.outcome, experiment_result.confidence) AS plain,

@@ -16,7 +16,9 @@ FROM (VALUES
     ('deals', '{customer,opened_at}', '{closed_at,won,amount,discount}', 'one row per deal: closed_at is NULL while it is open, the amount still contains the discount. Read by cvm.deals'),
     ('responses', '{customer,at,score}', '{question,dimension,channel,kind,invited_at}', 'one row per answer of a survey, follow-up or interview (kind): at is NULL and score is NULL for an invitation that nobody answered; the scale of a question is what the option questions says. Read by the reports of doc/satisfaction.md'),
     ('reviews', '{customer,at,rating}', '{text,source}', 'one row per review: rating on the option review_scale (1 to 5 unless set); the text can be searched with cvm.review_search. Read by the report review_summary'),
-    ('ratings', '{respondent,supplier,attribute,score}', '{kind,at}', 'one row per respondent, supplier (one''s own and competitors) and attribute: kind says what the score is of (cvm.rating_kind; product where it is NULL). Read by the reports value_map and driver_importance')
+    ('ratings', '{respondent,supplier,attribute,score}', '{kind,at}', 'one row per respondent, supplier (one''s own and competitors) and attribute: kind says what the score is of (cvm.rating_kind; product where it is NULL). Read by the reports value_map and driver_importance'),
+    ('touchpoints', '{customer,at,stage}', '{channel,campaign,cost}', 'one row per contact with a customer or a prospect: what stage of the journey it belongs to, and its cost in the portfolio''s currency (NULL: none). Read by cvm.journey and cvm.campaign_effects'),
+    ('assignments', '{customer,experiment,arm,at}', '{}', 'one row per customer and experiment: the arm, and when the customer was assigned to it; of several in one arm the first counts. Read by cvm.experiment_results')
 ) AS k(kind, required, optional, description);
 COMMENT ON VIEW cvm.feed_kinds IS 'Kinds of feeds and the columns they map.';
 COMMENT ON COLUMN cvm.feed_kinds.kind IS 'kind of feed';
@@ -100,6 +102,11 @@ BEGIN
     RETURN relation.oid;
 END $$;
 COMMENT ON FUNCTION cvm.feed_relation(text, text) IS 'The relation of a feed, resolved by name now. 42704 no such feed, 42P01 the relation is gone, 42809 it is no table or view, or temporary.';
+
+CREATE FUNCTION cvm.has_feed(portfolio text, kind text) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = has_feed.portfolio AND f.kind = has_feed.kind);
+COMMENT ON FUNCTION cvm.has_feed(text, text) IS 'Whether a portfolio has a feed of this kind.';
 
 CREATE FUNCTION cvm.edit_distance(a text, b text) RETURNS integer
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_edit_distance';
@@ -252,7 +259,7 @@ BEGIN
         PERFORM cvm.check_rates_feed(portfolio);
     ELSIF kind = 'aliases' THEN
         PERFORM cvm.check_aliases_feed(portfolio);
-    ELSIF kind IN ('spend', 'deals', 'responses', 'reviews', 'ratings') THEN
+    ELSIF kind IN ('spend', 'deals', 'responses', 'reviews', 'ratings', 'touchpoints', 'assignments') THEN
         PERFORM cvm.check_measured_feed(portfolio, kind);
     END IF;
 END $$;

@@ -1,7 +1,8 @@
 -- measure: how the measures of a window read a relation (doc/metrics.md)
 --
 -- A measure that needs rows, not columns, takes a relation and a mapping, as a feed
--- does, and a window of whole days from_on <= day < to_on in a time zone.  Functions
+-- does, and a window of whole days from_on <= day < to_on in a time zone (journeys and
+-- experiments, where the hour matters, read instants instead of days).  Functions
 -- whose name ends in _of work on any relation; those without take a portfolio and
 -- look its feeds up at the call.  All run with the rights of the caller, and with jit
 -- off: compiling queries of this many expressions takes longer than most of them.
@@ -48,8 +49,15 @@ END $$;
 COMMENT ON FUNCTION cvm.window_periods(date, date, interval) IS
 'Periods of a window, counted from its first day: period n begins at from_on + n x period. The last is cut at to_on; is_complete says whether any is. 22023 unless from_on < to_on and the period is whole days, months or years; 54000 for more than 10000.';
 
+-- A time as an instant: a timestamp is read in the time zone, a date is its midnight there.
+CREATE FUNCTION cvm.instant_expression(type oid, "column" text, time_zone text) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE WHEN cvm.base_type(type) = 'timestamptz'::regtype THEN pg_catalog.format('f.%I::timestamptz', "column")
+            ELSE pg_catalog.format('(f.%I::timestamp AT TIME ZONE %L)', "column", time_zone) END;
+COMMENT ON FUNCTION cvm.instant_expression(oid, text, text) IS 'SQL of the instant of a timestamptz, timestamp or date column f."column" in a time zone.';
+
 -- What a mapped column becomes: days, numbers and texts whatever the relation's own types.
-CREATE FUNCTION cvm.measure_expression(relation regclass, role text, "column" text, time_zone text) RETURNS text
+CREATE FUNCTION cvm.measure_expression(relation regclass, role text, "column" text, time_zone text, instants boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     col pg_attribute;
@@ -68,7 +76,7 @@ BEGIN
     type := cvm.base_type(col.atttypid);
     IF role IN ('at', 'started_at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN
         IF type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
-            RETURN cvm.local_day_expression(type, "column", time_zone);
+            RETURN CASE WHEN instants THEN cvm.instant_expression(type, "column", time_zone) ELSE cvm.local_day_expression(type, "column", time_zone) END;
         END IF;
         wanted := 'a timestamptz, a timestamp or a date';
     ELSIF role IN ('amount', 'cost', 'discount', 'price', 'tier', 'score', 'rating') THEN
@@ -90,11 +98,11 @@ BEGIN
         MESSAGE = format('column "%s", mapped as %s, is of type %s', "column", role, format_type(col.atttypid, NULL)),
         DETAIL = format('It must be %s.', wanted), HINT = 'Map a view that casts the column.';
 END $$;
-COMMENT ON FUNCTION cvm.measure_expression(regclass, text, text, text) IS
-'SQL of a mapped column f."column" as measures read it: the day of a time in the zone, a number as numeric (22023 for NaN and infinity), anything else as text. 42703 no such column, 42804 a type that can not be read.';
+COMMENT ON FUNCTION cvm.measure_expression(regclass, text, text, text, boolean) IS
+'SQL of a mapped column f."column" as measures read it: the day of a time in the zone (or its instant), a number as numeric (22023 for NaN and infinity), anything else as text. 42703 no such column, 42804 a type that can not be read.';
 
 -- Rows of several currencies in the portfolio's: as a recompute converts them (sql/money.sql), each at the rate of its order's day.
-CREATE FUNCTION cvm.converted_source(portfolio text, roles text[], columns jsonb, source text) RETURNS text
+CREATE FUNCTION cvm.converted_source(portfolio text, roles text[], columns jsonb, source text, instants_in text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     options jsonb := (cvm.own_portfolio(portfolio)).options;
@@ -105,15 +113,18 @@ BEGIN
     IF columns ? 'order_id' THEN
         order_on := format('CASE WHEN %1$s IS NULL THEN r.at ELSE coalesce(min(r.at) FILTER (WHERE r.refund_of IS NULL) OVER (PARTITION BY r.customer, %1$s), r.at) END', key);
     END IF;
+    IF instants_in IS NOT NULL THEN
+        order_on := format('((%s) AT TIME ZONE %L)::date', order_on, instants_in);
+    END IF;
     RETURN format('SELECT %s FROM (SELECT d.*, %s AS rate FROM (SELECT r.*, %s AS order_day FROM (%s) r) d LEFT JOIN (%s) r ON r.currency = d.currency COLLATE "C" AND r.day = d.order_day) c',
         (SELECT string_agg(format(CASE WHEN k IN ('amount', 'cost', 'discount') THEN 'trim_scale(c.%1$I * c.rate) AS %1$I' ELSE 'c.%I' END, k), ', ' ORDER BY n)
          FROM unnest(roles) WITH ORDINALITY AS u(k, n)),
         cvm.rate_expression(portfolio, options, 'true', validity, true), order_on, source, cvm.rates_source(portfolio, validity));
 END $$;
-COMMENT ON FUNCTION cvm.converted_source(text, text[], jsonb, text) IS
-'SQL of purchases with amount, cost and discount in the portfolio''s currency, from a query with one column a role: at the rate of the day of their order (of a refund that of its order), by the portfolio''s feed of rates. Not rounded, so that what is paid back in full is 0. Raises as a recompute does: cvm.refuse_rate, 22023 without portfolio_currency.';
+COMMENT ON FUNCTION cvm.converted_source(text, text[], jsonb, text, text) IS
+'SQL of purchases (whose times are days, or instants of a time zone) with amount, cost and discount in the portfolio''s currency, from a query with one column a role: at the rate of the day of their order (of a refund that of its order), by the portfolio''s feed of rates. Not rounded, so that what is paid back in full is 0. Raises as a recompute does: cvm.refuse_rate, 22023 without portfolio_currency.';
 
-CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, required text[], time_zone text, needed text[] DEFAULT '{}', cost_to_serve numeric DEFAULT 0) RETURNS text
+CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, required text[], time_zone text, needed text[] DEFAULT '{}', cost_to_serve numeric DEFAULT 0, instants boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known text[] := (SELECT k.required || k.optional FROM cvm.feed_kinds k WHERE k.kind = measure_source.kind);
@@ -159,8 +170,8 @@ BEGIN
                cvm.alias_join(columns ->> 'portfolio', format('f.%I', a.attname), a.atttypid) INTO STRICT customer, aliases
         FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = (columns ->> 'customer')::name AND NOT a.attisdropped;
     END IF;
-    SELECT string_agg(format('%s AS %I', CASE WHEN k = 'customer' AND customer IS NOT NULL THEN customer WHEN columns ? k THEN cvm.measure_expression(relation, k, columns ->> k, time_zone)
-                                              WHEN k IN ('at', 'started_at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN 'NULL::date'
+    SELECT string_agg(format('%s AS %I', CASE WHEN k = 'customer' AND customer IS NOT NULL THEN customer WHEN columns ? k THEN cvm.measure_expression(relation, k, columns ->> k, time_zone, instants)
+                                              WHEN k IN ('at', 'started_at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN CASE WHEN instants THEN 'NULL::timestamptz' ELSE 'NULL::date' END
                                               WHEN k IN ('amount', 'cost', 'discount', 'price', 'tier', 'score', 'rating') THEN 'NULL::numeric'
                                               WHEN k = 'won' THEN 'NULL::boolean' ELSE 'NULL::text' END, k), ', ' ORDER BY n) INTO list
     FROM unnest(known) WITH ORDINALITY AS u(k, n);
@@ -172,7 +183,7 @@ BEGIN
     END IF;
     body := body || ' AND r.at < $2';
     IF columns ? 'currency' THEN
-        body := cvm.converted_source(columns ->> 'portfolio', known, columns, body);
+        body := cvm.converted_source(columns ->> 'portfolio', known, columns, body, CASE WHEN instants THEN time_zone END);
     END IF;
     IF cvm.argument('cost_to_serve', cost_to_serve::float8, 0) IS DISTINCT FROM 0 THEN
         -- once an order, on its first row
@@ -193,7 +204,7 @@ BEGIN
     RETURN format('SELECT b.customer, b.at, b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
                           b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', serving, body);
 END $$;
-COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric) IS
+COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric, boolean) IS
 'SQL that reads a relation as a feed of this kind: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, lines and refunds on the day of their order where order_id and refund_of are mapped, the cost to serve of an order on its first row, and is_purchase. The key portfolio of the columns is no column: it names a portfolio whose aliases merge the customers and whose rates convert the amounts of a column currency. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency without a portfolio, 42704 or 42501 for a portfolio.';
 
 CREATE FUNCTION cvm.profit_expression(columns jsonb, margin numeric) RETURNS text
@@ -238,6 +249,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.measured_feed(text, text) IS 'A feed of a portfolio, resolved now, with the options, segments, lifetime values and live purchase model that measures of it use. 42704 unknown portfolio or no such feed, 42P01 the relation is gone, 42501 not permitted.';
 
+-- Money of purchases as the recompute counts it, to the instant.
+CREATE FUNCTION cvm.purchase_source(portfolio text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    options jsonb := (cvm.own_portfolio(portfolio)).options;
+    time_zone text := cvm.option_text(options, 'time_zone', 'UTC');
+    feed record;
+BEGIN
+    SELECT f.relation, f.columns INTO feed FROM cvm.measured_feed(portfolio, 'purchases') f;
+    IF cvm.has_money_columns(options, feed.columns) THEN
+        RETURN format('SELECT q.customer::text AS customer, q.at, q.amount, q.is_purchase FROM (%s) AS q(customer, at, amount, is_purchase, rows)
+                       WHERE q.customer IS NOT NULL AND isfinite(q.at) AND q.amount IS NOT NULL AND q.at < $2',
+                      cvm.purchases_query(portfolio, time_zone, options));
+    END IF;
+    RETURN format('SELECT q.customer, q.at, q.amount, q.is_purchase FROM (%s) AS q',
+                  cvm.measure_source('purchases', feed.relation, feed.columns, '{customer,at,amount}', time_zone, instants => true));
+END $$;
+COMMENT ON FUNCTION cvm.purchase_source(text) IS
+'SQL of customer (text), at (instant), amount and is_purchase of a portfolio''s purchases, amounts in its currency on its value basis as a recompute counts them; $1 is as_of, $2 the first instant after it. Errors of cvm.purchases_query and cvm.measure_source.';
+
 CREATE FUNCTION cvm.check_measured_feed(portfolio text, kind text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -247,4 +278,37 @@ BEGIN
     PERFORM cvm.measure_source(kind, relation, columns, (SELECT k.required FROM cvm.feed_kinds k WHERE k.kind = check_measured_feed.kind), 'UTC');
     PERFORM cvm.check_feed_privilege(portfolio, kind, relation);
 END $$;
-COMMENT ON FUNCTION cvm.check_measured_feed(text, text) IS 'Raises unless a feed that measures read exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42804, 42501.';
+COMMENT ON FUNCTION cvm.check_measured_feed(text, text) IS 'Raises unless a spend, deals, touchpoints or assignments feed exists, has its columns, their types can be read and the owner may read them: 42704, 42P01, 42703, 42804, 42501.';
+
+-- A feed that measures read: whether it can be, and what of its rows is left out.
+CREATE FUNCTION cvm.check_measured_rows(portfolio text, kind text, required text[]) RETURNS TABLE (level text, finding text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    feed cvm.feed;
+    n record;
+BEGIN
+    SELECT f.* INTO feed FROM cvm.feed f WHERE f.portfolio = check_measured_rows.portfolio AND f.kind = check_measured_rows.kind;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    BEGIN
+        PERFORM cvm.check_measured_feed(portfolio, kind);
+        EXECUTE format('SELECT count(*) FILTER (WHERE %s) AS lacking, count(*) FILTER (WHERE NOT isfinite(f.%I)) AS odd, count(*) FILTER (WHERE isfinite(f.%2$I) AND f.%2$I > now()) AS later FROM %s AS f',
+                       (SELECT string_agg(format('f.%I IS NULL', feed.columns ->> r), ' OR ') FROM unnest(required) AS r), feed.columns ->> 'at',
+                       format('%I.%I', feed.relation_schema, feed.relation_name)) INTO n;
+        -- a function of the feed may have set another
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+        level := 'error';
+        RETURN NEXT;
+        RETURN;
+    END;
+    RETURN QUERY
+    SELECT 'warning', f.finding, f.hint FROM (VALUES
+        (n.lacking, cvm.counted(n.lacking, '%s row', '%s rows') || format(' of %s without %s or %s', kind, array_to_string(trim_array(required, 1), ', '), required[cardinality(required)]), 'They are left out.'),
+        (n.odd, cvm.counted(n.odd, '%s row', '%s rows') || format(' of %s at an infinite time', kind), 'They are left out.'),
+        (n.later, cvm.counted(n.later, '%s row', '%s rows') || format(' of %s in the future', kind), 'What lies after as_of is left out.')
+    ) AS f(n, finding, hint) WHERE f.n > 0;
+END $$;
+COMMENT ON FUNCTION cvm.check_measured_rows(text, text, text[]) IS 'Findings about a feed of touchpoints or assignments: see cvm.check.';

@@ -208,6 +208,20 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('repeat_purchase', true, 'repeaters', 'of them with purchases in two periods or more'),
     ('repeat_purchase', true, 'repeat_purchase_rate', 'repeaters / customers; not retention, and grows with the time observed'),
     ('repeat_purchase', true, 'reason', 'why it is NULL: no customers'),
+    ('journey_stage_rule', true, NULL, 'Stages of the journey as rules that may be edited: of the rules that match an event and may be entered from the customer''s stage, the first by position decides (doc/journey.md).'),
+    ('journey_stage_rule', true, 'position', 'order of the stages, and in which the rules are tried'),
+    ('journey_stage_rule', true, 'stage', 'stage that is entered; several rules may share one; NULL, only with the event touchpoint: the one that the touchpoint names'),
+    ('journey_stage_rule', true, 'event', 'touchpoint, first_purchase, repeat_purchase, lapse (silent for after_days since the last purchase) or return (a purchase after the longest of these)'),
+    ('journey_stage_rule', true, 'touchpoint_stage', 'only touchpoints with this stage; NULL: any'),
+    ('journey_stage_rule', true, 'channel', 'only touchpoints of this channel; NULL: any'),
+    ('journey_stage_rule', true, 'campaign', 'only touchpoints of this campaign; NULL: any'),
+    ('journey_stage_rule', true, 'entered_from', 'only customers who are in this stage; NULL: those of any earlier stage, or of none'),
+    ('journey_stage_rule', true, 'moves_back', 'whether customers of later stages enter it too; counts where entered_from is NULL'),
+    ('journey_stage_rule', true, 'after_days', 'days of silence of a lapse; NULL: the 90 % quantile of all gaps between purchases, at least 2 medians'),
+    ('journey_stage', true, NULL, 'Stages of the customer journey in numbers, up to as_of; empty without a touchpoints feed. See cvm.journey_stages.'),
+    ('journey_gap', true, NULL, 'What may be missing in the customer journey: a row for every stage and kind of gap; empty without a touchpoints feed. See cvm.journey_gaps.'),
+    ('experiment_result', true, NULL, 'Results of experiments, a row for every experiment, outcome and arm; empty without an assignments feed. See cvm.experiment_results.'),
+    ('campaign_effect', true, NULL, 'What campaigns moved, against customers they did not reach; empty without touchpoints that have a campaign. See cvm.campaign_effects.'),
     ('score', false, NULL, 'Scores of customers, a partition per run; read the views over it.'),
     ('published', false, NULL, 'One row: the run that the views show.'),
     ('retired_run', false, NULL, 'Runs that were replaced and whose partitions go when no snapshot needs them.'),
@@ -343,22 +357,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.create_segment_rules(text) IS 'Fills segment_rule with the ten segments on recency and frequency scores, a partition of the 5 x 5 grid, and two of customers with subscriptions but no purchase.';
 
-CREATE FUNCTION cvm.create_output(portfolio text) RETURNS void
+CREATE FUNCTION cvm.describe_output(s text, only_relation text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    s text := (cvm.own_portfolio(portfolio)).output_schema;
-    customer pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
     relation record;
 BEGIN
-    PERFORM cvm.create_output_tables(s, format_type(customer.atttypid, -1),
-        cvm.collate_clause(customer.attcollation));
-    PERFORM cvm.create_segment_rules(s);
-    PERFORM cvm.create_output_views(portfolio, s, format_type(cvm.base_type(customer.atttypid), -1));
     FOR relation IN
         SELECT d.relation AS name, d.column_name, d.description,
                CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind
         FROM cvm.output_dictionary() d
         JOIN pg_class c ON c.relname = d.relation::name JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = s::name
+        WHERE only_relation IS NULL OR d.relation = only_relation
     LOOP
         IF relation.column_name IS NULL THEN
             EXECUTE format('COMMENT ON %s %I.%I IS %L', relation.kind, s, relation.name, relation.description);
@@ -366,9 +375,25 @@ BEGIN
             EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
         END IF;
     END LOOP;
-    FOR relation IN SELECT r.relation AS name, c.column_name, c.description FROM cvm.output_reports() r CROSS JOIN LATERAL cvm.report_columns(r.relation) c LOOP
+    FOR relation IN SELECT r.relation AS name, c.column_name, c.description FROM cvm.output_reports() r CROSS JOIN LATERAL cvm.report_columns(r.relation) c
+                    WHERE only_relation IS NULL OR r.relation = only_relation LOOP
         EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', s, relation.name, relation.column_name, relation.description);
     END LOOP;
+END $$;
+COMMENT ON FUNCTION cvm.describe_output(text, text) IS 'Gives the relations of an output schema (or one of them) and their columns the comments of cvm.output_dictionary.';
+
+CREATE FUNCTION cvm.create_output(portfolio text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s text := (cvm.own_portfolio(portfolio)).output_schema;
+    customer pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
+BEGIN
+    PERFORM cvm.create_output_tables(s, format_type(customer.atttypid, -1),
+        cvm.collate_clause(customer.attcollation));
+    PERFORM cvm.create_segment_rules(s);
+    PERFORM cvm.create_journey_rules(s);
+    PERFORM cvm.create_output_views(portfolio, s, format_type(cvm.base_type(customer.atttypid), -1));
+    PERFORM cvm.describe_output(s);
 END $$;
 COMMENT ON FUNCTION cvm.create_output(text) IS 'Creates the relations of a portfolio''s output schema, empty, with their comments; called by cvm.create_portfolio.';
 

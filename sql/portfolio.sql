@@ -153,6 +153,7 @@ FROM (VALUES
     ('rating_scale', 'object', NULL, 'scale of the scores of the ratings feed, as in questions: scores are checked, and drivers have a gap to the best; any numbers from 0 on unless set'),
     ('own_supplier', 'text', NULL, 'which supplier of the ratings feed the portfolio is'),
     ('value_unit', 'text', NULL, 'unit in which benefits and costs of the ratings feed are all measured, such as "points": without one they are not set against each other'),
+    ('experiments', 'object', NULL, 'settings of experiments by name, each an object with any of control, shares, ended_at, days and expected_effect: see cvm.experiment_results'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
     ('equity_statement', 'boolean', 'true', 'whether a recompute says why equity is another than in the run before (equity_statement, cvm.explain)'),
@@ -346,6 +347,9 @@ BEGIN
         PERFORM cvm.bad_option('loyalty_period', options -> 'loyalty_period', 'an interval of whole days, months or years, such as "1 year"');
     END IF;
     PERFORM cvm.check_report_options(options);
+    IF jsonb_typeof(options -> 'experiments') <> 'null' THEN
+        PERFORM cvm.check_experiments(options -> 'experiments');
+    END IF;
     PERFORM cvm.option_number(options, 'drift_threshold', 0.25, 0, true, 100);
     IF jsonb_typeof(options -> 'predictive_interval') NOT IN ('boolean', 'null') THEN
         PERFORM cvm.bad_option('predictive_interval', options -> 'predictive_interval', 'true or false');

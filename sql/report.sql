@@ -34,6 +34,10 @@ SELECT r.relation, r.feeds::text[], r.key FROM (VALUES
     ('contract_retention', '{subscriptions}', 'period_on, segment'),
     ('retention_time', '{subscriptions}', 'segment'),
     ('deals', '{deals}', 'period_on, segment'),
+    ('journey_stage', '{touchpoints}', 'position'),
+    ('journey_gap', '{touchpoints}', 'position, gap'),
+    ('experiment_result', '{assignments}', 'experiment, outcome, arm'),
+    ('campaign_effect', '{touchpoints}', 'campaign, outcome'),
     ('nps_by_period', '{responses}', 'question, segment, is_total, period_on'),
     ('satisfaction_summary', '{responses}', 'question, breakdown, part'),
     ('answer_value', '{responses}', 'question, answer_class'),
@@ -145,6 +149,16 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.reports_to_refresh(text) IS 'Materialized views that a recompute of the portfolio refreshes: those with a feed, and those that still have rows of a feed that is no longer mapped. One that its owner dropped is left out.';
+
+CREATE FUNCTION cvm.has_published(portfolio text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I.published p WHERE p.only_row)', (cvm.own_portfolio(portfolio)).output_schema) INTO result;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION cvm.has_published(text) IS 'Whether a run of the portfolio has been published. 42704, 42501.';
 
 -- Whole months before the published as_of, and its own up to it; no row where there is nothing to report.
 CREATE FUNCTION cvm.report_window(portfolio text, kind text, months integer, OUT from_on date, OUT to_on date) RETURNS SETOF record

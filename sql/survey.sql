@@ -98,6 +98,28 @@ END $$;
 COMMENT ON FUNCTION cvm.response_rows(text, date, date) IS
 'Rows of a portfolio''s responses feed, days from_on <= answered_on < to_on in its time zone, each with its declared scale; score is NULL for an invitation that nobody answered, which counts on the day of the invitation. Rows without customer, and those with neither a score nor an invitation, are left out. 22003 for a score that is fractional or off its scale, 22023 for a question whose scale is not declared, 42704 without such a feed, 42703, 42804, 42501.';
 
+-- Answers to the questions of some scales, to the instant: what journeys and experiments read.
+CREATE FUNCTION cvm.answer_source(responses regclass, response_columns jsonb, questions jsonb, scales text[], time_zone text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    only_one text := (SELECT max(k) FROM jsonb_object_keys(questions) AS k HAVING count(*) = 1);
+BEGIN
+    IF responses IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM cvm.check_questions(questions);
+    RETURN format('SELECT a.customer, a.at, a.scale,
+               CASE WHEN a.score BETWEEN s.lowest AND s.highest AND a.score = floor(a.score) THEN a.score
+                    ELSE cvm.refuse_answer(''responses'', a.customer, a.question, a.score::float8, s.lowest, s.highest)::numeric END AS score
+        FROM (SELECT q.*, coalesce(%2$L::jsonb ->> q.question, CASE WHEN q.question = ANY (%3$L::text[]) THEN q.question END, %2$L::jsonb ->> ''*'') AS scale
+              FROM (SELECT r.customer, r.at, r.score, coalesce(r.question, %4$L) AS question FROM (%1$s) r WHERE r.at < $2) q) a
+        JOIN (VALUES (''nps'', 0, 10), (''csat'', 1, 5), (''effort'', 1, 5), (''ease'', 1, 7)) AS s(scale, lowest, highest) ON s.scale = a.scale
+        WHERE a.scale = ANY (%3$L::text[])',
+        cvm.measure_source('responses', responses, response_columns, '{customer,at,score}', time_zone, instants => true), questions, scales, only_one);
+END $$;
+COMMENT ON FUNCTION cvm.answer_source(regclass, jsonb, jsonb, text[], text) IS
+'SQL of customer, at, scale and score of the responses to questions that the option questions declares by the name of one of these scales (nps, csat, effort, ease); $2 is the first instant that is not known. NULL for NULL; 22003 when read for a score that is fractional or off its scale.';
+
 -- Customers, as published, by name: what answers are held against.
 CREATE FUNCTION cvm.valued_customers(portfolio text)
 RETURNS TABLE (customer text, segment text, residual_value float8, realised_value numeric, churn_risk float8, value_at_risk float8, p_alive float8, orders bigint)

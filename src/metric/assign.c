@@ -55,6 +55,8 @@ cvm_assignment_point(PG_FUNCTION_ARGS)
 
 /* ---------- arms ---------- */
 
+#define MAX_ARMS 100			/* every call compares each with each */
+
 static bool
 same_text(Datum a, Datum b)
 {
@@ -74,6 +76,11 @@ arms_argument(FunctionCallInfo fcinfo, int *n)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("an arm must not be null")));
+	if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) > MAX_ARMS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("an experiment has at most %d arms, not %d", MAX_ARMS, ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))),
+				 errhint("Give an array with the name of each arm, not one with an element for each customer.")));
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &arms, NULL, n);
 	if (*n < 2)
 		ereport(ERROR,
@@ -100,7 +107,8 @@ weights_argument(FunctionCallInfo fcinfo, int arms, double *sum)
 	if (array && (array_contains_nulls(array) || ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != arms))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%d arms need as many weights", arms)));
+				 errmsg("%d arms need as many weights, not %d", arms, ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))),
+				 errhint("Give every arm a weight that is not null, 0 for none of the customers.")));
 	*sum = 0;
 	for (int i = 0; i < arms; i++)
 	{
