@@ -70,8 +70,8 @@ BEGIN
     IF n.no_customer + n.no_time + n.no_amount + n.odd_time + n.odd_amount + n.long_amount > 0 THEN
         RETURN;
     END IF;
-    counted := format('SELECT cvm.purchase_history(f.%2$I, f.%3$I, $2, $3) AS h FROM %4$s AS f WHERE f.%2$I <= $1 GROUP BY f.%1$I',
-                      columns ->> 'customer', columns ->> 'at', columns ->> 'amount', relation);
+    counted := format('SELECT cvm.purchase_history(f.at, f.amount, $2, $3) AS h FROM (%s) AS f(customer, at, amount) WHERE f.at <= $1 GROUP BY f.customer',
+                      plan.purchases_query);
     IF cvm.has_money_columns(options, columns) THEN
         FOR level, finding, hint IN SELECT m.level, m.finding, m.hint FROM cvm.check_money(portfolio, plan.time_zone, options) m LOOP
             RETURN NEXT;
@@ -214,6 +214,7 @@ BEGIN
     RETURN QUERY SELECT t.level, t.finding, t.hint FROM cvm.check_touchpoints(portfolio) t;
     RETURN QUERY SELECT a.level, a.finding, a.hint FROM cvm.check_assignments(portfolio) a;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_rules(portfolio) r;
+    RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_reports(portfolio) r;
     SELECT r.status, r.started_at, e.message INTO last FROM cvm.run r LEFT JOIN cvm.run_error e USING (run_id)
     WHERE r.portfolio = check_findings.portfolio ORDER BY r.run_id DESC LIMIT 1;
     IF NOT FOUND THEN

@@ -165,3 +165,100 @@ BEGIN ATOMIC
            LATERAL cvm.won_back_of(f.relation, f.columns, from_on, to_on, limit_days, f.time_zone) v;
 END;
 COMMENT ON FUNCTION cvm.won_back(text, date, date, integer) IS 'Customers of a portfolio won back in a window: cvm.won_back_of on its purchases feed. As cvm.cohorts otherwise.';
+
+-- ---------- reports ----------
+
+CREATE FUNCTION cvm.cohorts_report(portfolio text) RETURNS SETOF cvm.cohort_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.report_months(portfolio, 'cohorts') w, LATERAL cvm.cohorts(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.cohorts_report(text) IS 'Cohorts of each month at each age, with right-censoring shown: unlike cohort_retention also refunds on their orders, costs, and the ages that are not reached. Made where the option reports names it.';
+
+CREATE TYPE cvm.churn_rate_period_row AS (
+    period_on date, definition text, customers_at_start bigint, churned bigint, churn_rate float8, lapsed_at_start bigint, won_back bigint, win_back_rate float8, undecided bigint, reason text);
+COMMENT ON TYPE cvm.churn_rate_period_row IS 'Churn in a month by one definition: row of churn_rates.';
+COMMENT ON COLUMN cvm.churn_rate_period_row.period_on IS 'first day of the month';
+COMMENT ON COLUMN cvm.churn_rate_period_row.definition IS 'silence (longer than 90 days), gap (longer than the 95 % quantile of one''s own gaps, with fewer than three of everybody''s) or model (P(alive) below 0.5)';
+COMMENT ON COLUMN cvm.churn_rate_period_row.customers_at_start IS 'customers not churned when the month began';
+COMMENT ON COLUMN cvm.churn_rate_period_row.churned IS 'of them churned when it ended';
+COMMENT ON COLUMN cvm.churn_rate_period_row.churn_rate IS 'churned / customers_at_start, a month''s: twelve of them do not add up to a year''s';
+COMMENT ON COLUMN cvm.churn_rate_period_row.lapsed_at_start IS 'customers churned when the month began';
+COMMENT ON COLUMN cvm.churn_rate_period_row.won_back IS 'of them with a purchase in the month';
+COMMENT ON COLUMN cvm.churn_rate_period_row.win_back_rate IS 'won_back / lapsed_at_start';
+COMMENT ON COLUMN cvm.churn_rate_period_row.undecided IS 'customers of whom the definition can not say at the beginning or the end; left out';
+COMMENT ON COLUMN cvm.churn_rate_period_row.reason IS 'why a rate is NULL: no model, no customers at the start, nobody had lapsed';
+
+CREATE FUNCTION cvm.churn_rates_by_period_of(purchases regclass, columns jsonb, from_on date, to_on date, period interval DEFAULT '1 month', limit_days integer DEFAULT 90,
+    quantile float8 DEFAULT 0.95, model text DEFAULT NULL, threshold float8 DEFAULT 0.5, time_zone text DEFAULT 'UTC',
+    purchase_period interval DEFAULT '1 day') RETURNS SETOF cvm.churn_rate_period_row
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    starts date[] := ARRAY(SELECT w.starts_on FROM cvm.window_periods(from_on, to_on, period) w ORDER BY w.n);
+BEGIN
+    PERFORM cvm.argument('limit_days', limit_days, 0), cvm.argument('quantile', quantile, 0, 1), cvm.argument('threshold', threshold, 0, 1);
+    -- bound k of $1 is the start of period k, the last one the end of the window; a day is before the bounds above width_bucket(day, $1)
+    RETURN QUERY EXECUTE format('
+        WITH day AS (SELECT p.customer, p.at, sum(p.amount) AS amount FROM (%s) p WHERE p.is_purchase GROUP BY 1, 2),
+        gap AS (
+            SELECT d.customer, d.at, d.at - lag(d.at) OVER w AS gap, width_bucket(d.at, $1) AS k, coalesce(width_bucket(lead(d.at) OVER w, $1), cardinality($1)) AS next_k,
+                   array_agg((d.at - d.before)::float8) FILTER (WHERE d.before IS NOT NULL) OVER w AS gaps, cvm.purchase_history(d.at, d.amount, $7) OVER w AS history
+            FROM (SELECT d.*, lag(d.at) OVER (PARTITION BY d.customer ORDER BY d.at) AS before FROM day d) d WINDOW w AS (PARTITION BY d.customer ORDER BY d.at)
+        ), counted AS (SELECT b.k, h.gap, sum(h.n) AS n FROM generate_subscripts($1, 1) AS b(k) JOIN (SELECT g.k, g.gap, count(*) AS n FROM gap g WHERE g.gap IS NOT NULL GROUP BY 1, 2) h ON h.k < b.k GROUP BY 1, 2),
+        ordered AS (SELECT c.k, c.gap, sum(c.n) OVER (PARTITION BY c.k ORDER BY c.gap) AS up_to, $4 * (sum(c.n) OVER (PARTITION BY c.k) - 1) AS place FROM counted c),
+        everyone AS (
+            SELECT o.k, min(o.gap) FILTER (WHERE o.up_to > floor(o.place)) AS low, min(o.gap) FILTER (WHERE o.up_to > ceil(o.place)) AS high, min(o.place - floor(o.place)) AS part FROM ordered o GROUP BY 1
+        ), last AS MATERIALIZED (
+            -- the last purchase before one bound or more
+            SELECT g.customer, g.at, g.k, g.next_k, g.history, CASE WHEN cardinality(g.gaps) >= 3 THEN (SELECT percentile_cont($4) WITHIN GROUP (ORDER BY u) FROM unnest(g.gaps) AS u) END AS own
+            FROM gap g WHERE g.next_k > g.k
+        ), state AS MATERIALIZED (
+            SELECT l.customer, b.k, b.k > l.k + 1 AS silent, $1[b.k] - l.at > $3 AS by_silence, ($1[b.k] - l.at)::float8 > coalesce(l.own, e.low + (e.high - e.low) * e.part) AS by_gap,
+                   CASE WHEN $5 IS NOT NULL THEN cvm.churned_by_model(cvm.p_alive($5, l.history, $1[b.k]::timestamp AT TIME ZONE ''UTC''), $6) END AS by_model
+            FROM last l CROSS JOIN LATERAL generate_series(l.k + 1, l.next_k) AS b(k) LEFT JOIN everyone e ON e.k = b.k
+        ), step AS (
+            SELECT lag(s.k) OVER w AS k, NOT s.silent AS bought, lag(s.by_silence) OVER w AS was_silent, s.by_silence, lag(s.by_gap) OVER w AS was_gap, s.by_gap, lag(s.by_model) OVER w AS was_model, s.by_model
+            FROM state s WINDOW w AS (PARTITION BY s.customer ORDER BY s.k)
+        ), told AS (
+            SELECT s.k, n.position, n.was, n.now, s.bought, count(*) AS customers
+            FROM step s CROSS JOIN LATERAL (VALUES (1, s.was_silent, s.by_silence), (2, s.was_gap, s.by_gap), (3, s.was_model, s.by_model)) AS n(position, was, now)
+            WHERE s.k IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+        ), result AS (
+            SELECT k.k, n.position, n.definition, coalesce(sum(t.customers) FILTER (WHERE NOT t.was AND t.now IS NOT NULL), 0)::bigint AS customers, coalesce(sum(t.customers) FILTER (WHERE NOT t.was AND t.now), 0)::bigint AS churned,
+                   coalesce(sum(t.customers) FILTER (WHERE t.was AND t.now IS NOT NULL), 0)::bigint AS lapsed, coalesce(sum(t.customers) FILTER (WHERE t.was AND t.now IS NOT NULL AND t.bought), 0)::bigint AS won_back,
+                   coalesce(sum(t.customers) FILTER (WHERE t.was IS NULL OR t.now IS NULL), 0)::bigint AS undecided
+            FROM generate_series(1, cardinality($1) - 1) AS k(k) CROSS JOIN (VALUES (1, ''silence''), (2, ''gap''), (3, ''model'')) AS n(position, definition)
+            LEFT JOIN told t ON t.k = k.k AND t.position = n.position AND (n.position < 3 OR $5 IS NOT NULL) GROUP BY 1, 2, 3
+        )
+        SELECT $1[r.k], r.definition, r.customers, r.churned, r.churned::float8 / nullif(r.customers, 0), r.lapsed, r.won_back, r.won_back::float8 / nullif(r.lapsed, 0), r.undecided,
+               CASE WHEN r.position = 3 AND $5 IS NULL THEN ''no model''
+                    ELSE nullif(concat_ws('', '', CASE WHEN r.customers = 0 THEN ''no customers at the start'' END, CASE WHEN r.lapsed = 0 THEN ''nobody had lapsed'' END), '''') END
+        FROM result r ORDER BY r.k, r.position',
+        cvm.measure_source('purchases', purchases, columns, '{customer,at,amount}', time_zone)) USING starts || to_on, to_on, limit_days, quantile, model::cvm.model, threshold, purchase_period;
+END $$;
+COMMENT ON FUNCTION cvm.churn_rates_by_period_of(regclass, jsonb, date, date, interval, integer, float8, text, float8, text, interval) IS
+'Churn rates of the periods of a window [from_on, to_on) by three definitions, in one pass: cvm.churn_rates_of of each period (the last is cut at to_on), except that a refund which came later and is tied to its order takes back its purchase in earlier periods too. Rates of periods do not add up to that of the window. Arguments and errors of that function and cvm.window_periods.';
+
+CREATE FUNCTION cvm.churn_rates_by_period(portfolio text, from_on date, to_on date, period interval DEFAULT '1 month', limit_days integer DEFAULT 90, quantile float8 DEFAULT 0.95,
+    threshold float8 DEFAULT 0.5) RETURNS SETOF cvm.churn_rate_period_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.measured_feed(portfolio, 'purchases') f,
+           LATERAL cvm.churn_rates_by_period_of(f.relation, f.columns, from_on, to_on, period, limit_days, quantile, f.model, threshold, f.time_zone, f.purchase_period) v;
+END;
+COMMENT ON FUNCTION cvm.churn_rates_by_period(text, date, date, interval, integer, float8, float8) IS
+'Churn rates of a portfolio by period: cvm.churn_rates_by_period_of on its purchases feed, with its live purchase model, whose parameters may have seen later purchases. As cvm.cohorts otherwise.';
+
+CREATE FUNCTION cvm.churn_rates_report(portfolio text) RETURNS SETOF cvm.churn_rate_period_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.report_months(portfolio, 'churn_rates') w, LATERAL cvm.churn_rates_by_period(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.churn_rates_report(text) IS 'Churn of each month where no contract says who has left, by three definitions side by side. Made where the option reports names it.';
+
+CREATE FUNCTION cvm.won_back_report(portfolio text) RETURNS SETOF cvm.won_back_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.report_months(portfolio, 'won_back') w, LATERAL cvm.won_back(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.won_back_report(text) IS 'Customers who returned in the window of report_window after more than 90 days without a purchase. Made where the option reports names it.';

@@ -143,3 +143,46 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION cvm.decile_table(float8[], integer) IS
 'Customers by tenths (or other bins) of their number, bin 1 the most valuable: number, range, mean, total, share of the total and cumulative share. Equal values share a bin, so bins may differ in size or be missing, where ntile() would split ties by chance. Shares are NULL where the total is not positive. Errors as cvm.lorenz_curve; 22003 for fewer than one bin.';
+
+-- ---------- views of an output schema ----------
+
+-- Over the published scores, computed when they are read: nothing of a feed, and nothing for a recompute to do.
+CREATE FUNCTION cvm.create_concentration_views(s text, source text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- a row a customer and kind of value
+    valued text := format('(SELECT s.segment, v.value, v.amount %s) s', regexp_replace(source, ' WHERE ', ' CROSS JOIN LATERAL (VALUES (''realised_value'', s.realised_value::float8), (''residual_value'', s.residual_value)) AS v(value, amount) WHERE '));
+BEGIN
+    EXECUTE format('CREATE VIEW %I.concentration AS
+        SELECT m.value, m.segment, m.is_total, m.customers, m.total, m.gini, m.gini_small_sample, m.hhi, m.top_10_share, m.top_20_share, m.whale_peak,
+               CASE WHEN m.customers = 0 THEN ''no customers'' WHEN NOT m.total > 0 THEN ''total not positive'' WHEN m.customers = 1 THEN ''one customer'' END AS reason
+        FROM (SELECT s.value, coalesce(s.segment, ''all'') AS segment, GROUPING(s.segment) = 1 AS is_total, count(s.amount) AS customers,
+                     coalesce(sum(s.amount ORDER BY s.amount), 0) AS total, cvm.gini(s.amount) AS gini, cvm.gini_small_sample(s.amount) AS gini_small_sample, cvm.hhi(s.amount) AS hhi,
+                     cvm.top_share(s.amount, 0.1) AS top_10_share, cvm.top_share(s.amount, 0.2) AS top_20_share, cvm.whale_peak(s.amount) AS whale_peak
+              FROM %s GROUP BY GROUPING SETS ((s.value), (s.value, s.segment))) m', s, valued);
+    EXECUTE format('CREATE VIEW %I.decile_table AS
+        SELECT v.value, t.* FROM (SELECT s.value, array_agg(s.amount) FILTER (WHERE s.amount IS NOT NULL) AS amounts FROM %s GROUP BY 1) v,
+               LATERAL cvm.decile_table(v.amounts) t', s, valued);
+    EXECUTE format('CREATE VIEW %I.whale_curve AS
+        SELECT c.rank, c.population_share, c.cumulative_profit AS cumulative_value, c.share_of_total
+        FROM (SELECT array_agg(s.realised_value::float8) AS amounts %s) v, LATERAL cvm.whale_curve(v.amounts) c
+        WHERE c.rank * 100 / cardinality(v.amounts) > (c.rank - 1) * 100 / cardinality(v.amounts)', s, source);
+    EXECUTE format('CREATE VIEW %I.lorenz_curve AS
+        SELECT c.rank, c.population_share, c.value_share
+        FROM (SELECT array_agg(s.realised_value::float8) AS amounts %s) v, LATERAL cvm.lorenz_curve(v.amounts) c
+        WHERE c.rank * 100 / cardinality(v.amounts) > (c.rank - 1) * 100 / cardinality(v.amounts)', s, source);
+    EXECUTE format('CREATE VIEW %I.abc_tier AS
+        SELECT s.customer_id, s.segment, s.realised_value,
+               cvm.abc_tier(sum(s.realised_value) OVER (ORDER BY s.realised_value DESC GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), sum(s.realised_value) OVER ()) AS realised_tier,
+               s.residual_value,
+               CASE WHEN s.residual_value IS NOT NULL
+                    THEN cvm.abc_tier(sum(s.residual_value) OVER (ORDER BY s.residual_value DESC NULLS LAST GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                                      sum(s.residual_value) OVER ()) END AS residual_tier %s', s, source);
+    EXECUTE format('CREATE VIEW %I.repeat_purchase AS
+        SELECT r.as_of, r.segment, r.is_total, r.customers, r.repeaters, r.repeaters::float8 / nullif(r.customers, 0) AS repeat_purchase_rate,
+               CASE WHEN r.customers = 0 THEN ''no customers'' END AS reason
+        FROM (SELECT s.as_of, coalesce(s.segment, ''all'') AS segment, GROUPING(s.segment) = 1 AS is_total, count(*) FILTER (WHERE s.buys) AS customers, count(*) FILTER (WHERE s.repeats) AS repeaters
+              FROM (SELECT p.as_of, s.segment, cvm.first_at(s.history) IS NOT NULL AS buys, cvm.first_at(s.history) IS NOT NULL AND cvm.repeat_periods(s.history) > 0 AS repeats %s) s
+              GROUP BY GROUPING SETS ((s.as_of), (s.as_of, s.segment))) r', s, source);
+END $$;
+COMMENT ON FUNCTION cvm.create_concentration_views(text, text) IS 'Creates the views of an output schema that show how value is spread over customers; source is the FROM clause of the published scores.';

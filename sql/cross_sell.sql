@@ -157,3 +157,80 @@ BEGIN ATOMIC
            LATERAL cvm.next_categories_of(f.relation, f.columns, from_on, to_on, most, least_customers, f.time_zone) v;
 END;
 COMMENT ON FUNCTION cvm.next_categories(text, date, date, integer, integer) IS 'Categories most likely next of every customer of a portfolio: cvm.next_categories_of on its purchases feed. As cvm.cross_sell otherwise.';
+
+-- ---------- reports ----------
+
+-- None of them has rows where the purchases feed maps no category.
+CREATE FUNCTION cvm.category_window(portfolio text, relation text) RETURNS SETOF cvm.report_window_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT w.* FROM cvm.feed f, LATERAL cvm.report_months(portfolio, relation) w
+    WHERE f.portfolio = category_window.portfolio AND f.kind = 'purchases' AND f.columns OPERATOR(pg_catalog.?) 'category';
+END;
+COMMENT ON FUNCTION cvm.category_window(text, text) IS 'cvm.report_months of a portfolio whose purchases feed maps category; else no row.';
+
+CREATE FUNCTION cvm.cross_sell_report(portfolio text) RETURNS SETOF cvm.cross_sell_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.dimension, coalesce(v.name, 'all'), v.customers, v.buyers, v.revenue, v.cross_sold, v.cross_sell_rate, v.cross_sell_revenue,
+           v.up_sold, v.up_sell_rate, v.up_sell_revenue, v.additional_revenue, v.reason
+    FROM cvm.category_window(portfolio, 'cross_sell') w, LATERAL cvm.cross_sell(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.cross_sell_report(text) IS 'Cross-selling and up-selling in the window of report_window, against what each customer had bought before it: in all (name: all), by segment and by campaign. Made where the option reports names it and category is mapped.';
+
+CREATE FUNCTION cvm.category_rules_report(portfolio text) RETURNS SETOF cvm.category_rule_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.category_window(portfolio, 'category_rules') w, LATERAL cvm.category_rules(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.category_rules_report(text) IS 'Pairs of categories that the same customers bought in the window of report_window. Made where the option reports names it and category is mapped.';
+
+CREATE FUNCTION cvm.next_categories_report(portfolio text) RETURNS SETOF cvm.next_category_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.category_window(portfolio, 'next_categories') w, LATERAL cvm.next_categories(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.next_categories_report(text) IS 'For each customer of the window of report_window the three categories most likely next, by what others bought. Made where the option reports names it and category is mapped.';
+
+-- ---------- parts of future value ----------
+
+CREATE TYPE cvm.future_value_row AS (
+    segment text, is_total boolean, customers bigint, future_value float8, base_value float8, cross_sell_value float8, up_sell_value float8, referral_value float8, reason text);
+COMMENT ON TYPE cvm.future_value_row IS 'Parts of the future value of a segment: row of cvm.future_value.';
+COMMENT ON COLUMN cvm.future_value_row.segment IS 'segment; all is the total';
+COMMENT ON COLUMN cvm.future_value_row.is_total IS 'true for the total';
+COMMENT ON COLUMN cvm.future_value_row.customers IS 'customers with a residual value';
+COMMENT ON COLUMN cvm.future_value_row.future_value IS 'sum of residual values as published: expected purchases x expected spend x margin, discounted';
+COMMENT ON COLUMN cvm.future_value_row.base_value IS 'of it what is neither cross-selling nor up-selling';
+COMMENT ON COLUMN cvm.future_value_row.cross_sell_value IS 'of it cross-selling: the share that it had in the revenue of existing customers in the window';
+COMMENT ON COLUMN cvm.future_value_row.up_sell_value IS 'of it up-selling: likewise; NULL without price tiers';
+COMMENT ON COLUMN cvm.future_value_row.referral_value IS 'value of customers to be referred: always NULL, since no feed says who referred whom';
+COMMENT ON COLUMN cvm.future_value_row.reason IS 'why a part is NULL: no referrals, no price tiers, no revenue of existing customers';
+
+CREATE FUNCTION cvm.future_value(portfolio text, from_on date, to_on date, tiers numeric[] DEFAULT NULL) RETURNS SETOF cvm.future_value_row
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('
+        WITH value AS (
+            SELECT coalesce(m.segment, ''all'') AS segment, GROUPING(m.segment) = 1 AS is_total, count(v.residual_value) AS customers, coalesce(sum(v.residual_value ORDER BY v.residual_value), 0) AS amount
+            FROM %1$I.clv v JOIN %1$I.segment_member m USING (customer_id) GROUP BY GROUPING SETS ((), (m.segment))
+        ), sold AS (
+            SELECT CASE c.dimension WHEN ''total'' THEN ''all'' ELSE c.name END AS segment, c.dimension = ''total'' AS is_total,
+                   c.cross_sell_revenue::float8 / CASE WHEN c.revenue > 0 THEN c.revenue END::float8 AS cross_share,
+                   c.up_sell_revenue::float8 / CASE WHEN c.revenue > 0 THEN c.revenue END::float8 AS up_share, c.up_sell_revenue IS NULL AS lacks_tiers
+            FROM cvm.cross_sell($1, $2, $3, $4) c WHERE c.dimension <> ''campaign''
+        )
+        SELECT v.segment, v.is_total, v.customers, v.amount, v.amount * (1 - s.cross_share - coalesce(s.up_share, 0)), v.amount * s.cross_share, v.amount * s.up_share, NULL::float8,
+               concat_ws('', '', ''no referrals'', CASE WHEN s.lacks_tiers THEN ''no price tiers'' END, CASE WHEN s.cross_share IS NULL THEN ''no revenue of existing customers'' END)
+        FROM value v LEFT JOIN sold s USING (segment, is_total) ORDER BY v.is_total DESC, v.segment COLLATE "C"', (cvm.own_portfolio(portfolio)).output_schema)
+    USING portfolio, from_on, to_on, tiers;
+END $$;
+COMMENT ON FUNCTION cvm.future_value(text, date, date, numeric[]) IS
+'Published residual values of a portfolio, in all and by segment, divided into what is expected from more of the same, from cross-selling and from up-selling, by the shares that these had in the revenue of existing customers in a window [from_on, to_on) (cvm.cross_sell). It assumes that they keep these shares; the models forecast purchases and spend, not categories. Segments add up to the total in future_value, not in its parts, since each has shares of its own. Referrals are in no feed. As cvm.cross_sell otherwise.';
+
+CREATE FUNCTION cvm.future_value_report(portfolio text) RETURNS SETOF cvm.future_value_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.category_window(portfolio, 'future_value') w, LATERAL cvm.future_value(portfolio, w.from_on, w.to_on) v;
+END;
+COMMENT ON FUNCTION cvm.future_value_report(text) IS 'Residual value by segment in parts: base, cross-selling, up-selling, by their shares in the window of report_window. Made where the option reports names it and category is mapped.';

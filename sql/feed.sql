@@ -7,9 +7,10 @@
 CREATE VIEW cvm.feed_kinds WITH (security_invoker = true) AS
 SELECT k.kind, k.required, k.optional, k.description
 FROM (VALUES
-    ('purchases', '{customer,at,amount}'::text[], '{order_id,cost,currency,category,channel,discount,refund_of}'::text[],
-     'one row per order, order line or refund; negative amounts change money only, unless refund_of ties them to an order_id; cost and discount are in the currency of the amount, which still contains the discount'),
+    ('purchases', '{customer,at,amount}'::text[], '{order_id,cost,currency,category,channel,discount,refund_of,campaign,tier}'::text[],
+     'one row per order, order line or refund; negative amounts change money only, unless refund_of ties them to an order_id; cost and discount are in the currency of the amount, which still contains the discount; campaign and tier (of price, a number) are read by cvm.cross_sell and cvm.acquisition'),
     ('rates', '{currency,on,rate}', '{}', 'one row per currency and day: rate is what one unit of it is worth in the portfolio''s currency, from that day on'),
+    ('aliases', '{alias,customer}', '{}', 'one row per alias: another identity of the customer, whose rows of all feeds count as that customer''s'),
     ('subscriptions', '{customer,started_at}', '{ended_at,price}', 'one row per subscription: ended_at is NULL while it runs, price is what is paid at the start and at every renewal (option renewal), in the portfolio''s currency'),
     ('spend', '{at,amount}', '{channel,campaign,purpose,ended_at}', 'one row per expense of marketing and sales, in the portfolio''s currency: purpose is acquisition (also where it is NULL) or retention; spent evenly from at to ended_at, both included. Read by cvm.acquisition and cvm.payback'),
     ('deals', '{customer,opened_at}', '{closed_at,won,amount,discount}', 'one row per deal: closed_at is NULL while it is open, the amount still contains the discount. Read by cvm.deals'),
@@ -25,6 +26,11 @@ COMMENT ON COLUMN cvm.feed_kinds.required IS 'columns that must be mapped';
 COMMENT ON COLUMN cvm.feed_kinds.optional IS 'columns that may be mapped';
 COMMENT ON COLUMN cvm.feed_kinds.description IS 'what a row is';
 GRANT SELECT ON cvm.feed_kinds TO PUBLIC;
+
+CREATE FUNCTION cvm.article(word text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN word ~ '^[aeio]' THEN 'an' ELSE 'a' END;
+COMMENT ON FUNCTION cvm.article(text) IS 'The indefinite article of a word, for messages.';
 
 CREATE FUNCTION cvm.check_mapping(kind text, columns jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -45,14 +51,14 @@ BEGIN
     SELECT k INTO wrong FROM unnest(known.required) AS k WHERE NOT columns ? k LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('the columns of %s %s feed must name "%s"', CASE WHEN kind ~ '^[aeiou]' THEN 'an' ELSE 'a' END, kind, wrong),
+            MESSAGE = format('the columns of %s %s feed must name "%s"', cvm.article(kind), kind, wrong),
             HINT = format('Required: %s.', array_to_string(known.required, ', '));
     END IF;
     SELECT k INTO wrong FROM jsonb_each(columns) AS c(k, v)
     WHERE NOT k = ANY (known.required || known.optional) OR jsonb_typeof(v) <> 'string' LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s %s feed has no column "%s" that can be mapped to %s', CASE WHEN kind ~ '^[aeiou]' THEN 'an' ELSE 'a' END, kind, wrong, columns -> wrong),
+            MESSAGE = format('%s %s feed has no column "%s" that can be mapped to %s', cvm.article(kind), kind, wrong, columns -> wrong),
             HINT = format('Known columns: %s; each names a column of the relation.', array_to_string(known.required || known.optional, ', '));
     END IF;
     RETURN true;
@@ -160,6 +166,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.check_feed_privilege(text, text, oid) IS '42501 unless the portfolio''s owner may read every mapped column of the feed.';
 
+-- A customer is the same in every feed.
+CREATE FUNCTION cvm.customer_cast(portfolio text, kind text, relation oid, role text DEFAULT 'customer') RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    customer pg_attribute := cvm.feed_column(portfolio, kind, relation, role);
+    buyer pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
+BEGIN
+    IF customer.atttypid = buyer.atttypid THEN
+        RETURN '';
+    ELSIF cvm.base_type(customer.atttypid) <> cvm.base_type(buyer.atttypid)
+          AND NOT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = cvm.base_type(customer.atttypid)
+                          AND c.casttarget = cvm.base_type(buyer.atttypid) AND c.castcontext = 'i') THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('%s of the %s feed are of type %s, %s of the purchases of type %s', CASE role WHEN 'alias' THEN 'aliases' ELSE 'customers' END, kind,
+                             format_type(customer.atttypid, NULL), CASE role WHEN 'alias' THEN 'customers' ELSE 'those' END, format_type(buyer.atttypid, NULL)),
+            HINT = 'Map a view that casts the column, so that a customer is the same in both feeds.';
+    END IF;
+    RETURN '::' || format_type(buyer.atttypid, NULL);
+END $$;
+COMMENT ON FUNCTION cvm.customer_cast(text, text, oid, text) IS 'SQL that casts the customers of a feed to the type of the purchases'', empty where they are of that type; 42804 unless the base types are equal or the cast is implicit.';
+
 CREATE FUNCTION cvm.base_type(type oid) RETURNS oid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
@@ -225,11 +252,13 @@ BEGIN
     ON CONFLICT ON CONSTRAINT feed_pkey DO UPDATE
     SET relation_schema = excluded.relation_schema, relation_name = excluded.relation_name, columns = excluded.columns;
     IF kind = 'purchases' THEN
-        PERFORM cvm.check_purchases_feed(portfolio);
+        PERFORM cvm.check_purchases_feed(portfolio), cvm.check_customer_type(portfolio);
     ELSIF kind = 'subscriptions' THEN
         PERFORM cvm.check_subscriptions_feed(portfolio);
     ELSIF kind = 'rates' THEN
         PERFORM cvm.check_rates_feed(portfolio);
+    ELSIF kind = 'aliases' THEN
+        PERFORM cvm.check_aliases_feed(portfolio);
     ELSIF kind IN ('spend', 'deals', 'responses', 'reviews', 'ratings', 'touchpoints', 'assignments') THEN
         PERFORM cvm.check_measured_feed(portfolio, kind);
     END IF;

@@ -92,6 +92,13 @@ END $$;
 COMMENT ON FUNCTION cvm.loyalty(text, date, date) IS
 'Stays of a portfolio''s customers in the tiers of its option loyalty_tiers: cvm.loyalty_of on its purchases feed, qualifying within loyalty_period. Needs SELECT on the feed. 55000 without tiers, 42704, 42501 and the errors of that.';
 
+CREATE FUNCTION cvm.loyalty_report(portfolio text) RETURNS SETOF cvm.loyalty_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.* FROM cvm.portfolio p, LATERAL cvm.report_months(portfolio, 'loyalty') w, LATERAL cvm.loyalty(portfolio, w.from_on, w.to_on) v
+    WHERE p.portfolio = loyalty_report.portfolio AND p.options OPERATOR(pg_catalog.?) 'loyalty_tiers';
+END;
+COMMENT ON FUNCTION cvm.loyalty_report(text) IS 'Stays of customers in loyalty tiers that touch the window of report_window, with the days they entered and left. Made where the option reports names it and loyalty_tiers are set.';
 -- ---------- what a tier changed ----------
 
 CREATE TYPE cvm.loyalty_effect_row AS (

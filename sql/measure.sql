@@ -74,12 +74,12 @@ BEGIN
                            FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped));
     END IF;
     type := cvm.base_type(col.atttypid);
-    IF role IN ('at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN
+    IF role IN ('at', 'started_at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN
         IF type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
             RETURN CASE WHEN instants THEN cvm.instant_expression(type, "column", time_zone) ELSE cvm.local_day_expression(type, "column", time_zone) END;
         END IF;
         wanted := 'a timestamptz, a timestamp or a date';
-    ELSIF role IN ('amount', 'cost', 'discount', 'tier', 'score', 'rating') THEN
+    ELSIF role IN ('amount', 'cost', 'discount', 'price', 'tier', 'score', 'rating') THEN
         IF type IN ('numeric'::regtype, 'float8'::regtype, 'float4'::regtype, 'int8'::regtype, 'int4'::regtype, 'int2'::regtype) THEN
             -- NaN and infinity would spoil every sum
             RETURN format('CASE WHEN f.%1$I::numeric IN (''NaN'', ''Infinity'', ''-Infinity'') THEN cvm.argument(%2$L, f.%1$I::float8)::numeric ELSE f.%1$I::numeric END',
@@ -101,15 +101,39 @@ END $$;
 COMMENT ON FUNCTION cvm.measure_expression(regclass, text, text, text, boolean) IS
 'SQL of a mapped column f."column" as measures read it: the day of a time in the zone (or its instant), a number as numeric (22023 for NaN and infinity), anything else as text. 42703 no such column, 42804 a type that can not be read.';
 
+-- Rows of several currencies in the portfolio's: as a recompute converts them (sql/money.sql), each at the rate of its order's day.
+CREATE FUNCTION cvm.converted_source(portfolio text, roles text[], columns jsonb, source text, instants_in text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    options jsonb := (cvm.own_portfolio(portfolio)).options;
+    validity integer := cvm.option_days(options, 'rate_validity', '7 days');
+    key text := CASE WHEN columns ? 'refund_of' THEN 'coalesce(r.refund_of, r.order_id)' ELSE 'r.order_id' END;
+    order_on text := 'r.at';
+BEGIN
+    IF columns ? 'order_id' THEN
+        order_on := format('CASE WHEN %1$s IS NULL THEN r.at ELSE coalesce(min(r.at) FILTER (WHERE r.refund_of IS NULL) OVER (PARTITION BY r.customer, %1$s), r.at) END', key);
+    END IF;
+    IF instants_in IS NOT NULL THEN
+        order_on := format('((%s) AT TIME ZONE %L)::date', order_on, instants_in);
+    END IF;
+    RETURN format('SELECT %s FROM (SELECT d.*, %s AS rate FROM (SELECT r.*, %s AS order_day FROM (%s) r) d LEFT JOIN (%s) r ON r.currency = d.currency COLLATE "C" AND r.day = d.order_day) c',
+        (SELECT string_agg(format(CASE WHEN k IN ('amount', 'cost', 'discount') THEN 'trim_scale(c.%1$I * c.rate) AS %1$I' ELSE 'c.%I' END, k), ', ' ORDER BY n)
+         FROM unnest(roles) WITH ORDINALITY AS u(k, n)),
+        cvm.rate_expression(portfolio, options, 'true', validity, true), order_on, source, cvm.rates_source(portfolio, validity));
+END $$;
+COMMENT ON FUNCTION cvm.converted_source(text, text[], jsonb, text, text) IS
+'SQL of purchases (whose times are days, or instants of a time zone) with amount, cost and discount in the portfolio''s currency, from a query with one column a role: at the rate of the day of their order (of a refund that of its order), by the portfolio''s feed of rates. Not rounded, so that what is paid back in full is 0. Raises as a recompute does: cvm.refuse_rate, 22023 without portfolio_currency.';
+
 CREATE FUNCTION cvm.measure_source(kind text, relation regclass, columns jsonb, required text[], time_zone text, needed text[] DEFAULT '{}', cost_to_serve numeric DEFAULT 0, instants boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    known text[] := CASE kind WHEN 'purchases' THEN '{customer,at,amount,order_id,cost,currency,category,channel,campaign,tier,discount,refund_of}'::text[]
-                              ELSE (SELECT k.required || k.optional FROM cvm.feed_kinds k WHERE k.kind = measure_source.kind) END;
+    known text[] := (SELECT k.required || k.optional FROM cvm.feed_kinds k WHERE k.kind = measure_source.kind);
     wrong text;
     list text;
     body text;
     serving text := '0::numeric';
+    customer text;
+    aliases text := '';
 BEGIN
     IF relation IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = format('the relation of %s must not be null', kind);
@@ -122,52 +146,66 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('the columns of %s must name "%s"', kind, wrong), HINT = format('Required: %s.', array_to_string(required || needed, ', '));
     END IF;
-    SELECT c.key INTO wrong FROM jsonb_each(columns) AS c WHERE c.key <> ALL (known) OR jsonb_typeof(c.value) <> 'string' ORDER BY c.key LIMIT 1;
+    SELECT c.key INTO wrong FROM jsonb_each(columns) AS c WHERE c.key <> ALL (known || '{portfolio}'::text[]) OR jsonb_typeof(c.value) <> 'string' ORDER BY c.key LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('%s has no column "%s" that can be mapped to %s', kind, wrong, columns -> wrong),
             HINT = format('Known columns: %s; each names a column of the relation.', array_to_string(known, ', '));
     END IF;
-    IF columns ? 'currency' THEN
+    IF columns ? 'currency' AND NOT columns ? 'portfolio' THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-            MESSAGE = 'amounts of several currencies are not added up here',
-            HINT = 'Map a view that has them in one currency, and leave the column currency out.';
+            MESSAGE = 'amounts of several currencies can not be added up without their rates',
+            HINT = 'Name a portfolio whose feed of rates converts them, as in {"portfolio": "shop"}; or map a view that has them in one currency, and leave the column currency out.';
     ELSIF columns ? 'refund_of' AND NOT columns ? 'order_id' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'refund_of is mapped without order_id', HINT = 'Map the column with the orders'' numbers as order_id.';
     END IF;
     PERFORM now() AT TIME ZONE time_zone;
-    SELECT string_agg(format('%s AS %I', CASE WHEN columns ? k THEN cvm.measure_expression(relation, k, columns ->> k, time_zone, instants)
-                                              WHEN k IN ('at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN CASE WHEN instants THEN 'NULL::timestamptz' ELSE 'NULL::date' END
-                                              WHEN k IN ('amount', 'cost', 'discount', 'tier', 'score', 'rating') THEN 'NULL::numeric'
+    IF columns ? 'portfolio' THEN
+        PERFORM cvm.own_portfolio(columns ->> 'portfolio');
+    END IF;
+    IF columns ?& '{portfolio,customer}' THEN
+        PERFORM cvm.measure_expression(relation, 'customer', columns ->> 'customer', time_zone);
+        SELECT cvm.merged_customer(columns ->> 'portfolio', format('f.%I', a.attname), a.atttypid) || '::text',
+               cvm.alias_join(columns ->> 'portfolio', format('f.%I', a.attname), a.atttypid) INTO STRICT customer, aliases
+        FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = (columns ->> 'customer')::name AND NOT a.attisdropped;
+    END IF;
+    SELECT string_agg(format('%s AS %I', CASE WHEN k = 'customer' AND customer IS NOT NULL THEN customer WHEN columns ? k THEN cvm.measure_expression(relation, k, columns ->> k, time_zone, instants)
+                                              WHEN k IN ('at', 'started_at', 'ended_at', 'opened_at', 'closed_at', 'invited_at') THEN CASE WHEN instants THEN 'NULL::timestamptz' ELSE 'NULL::date' END
+                                              WHEN k IN ('amount', 'cost', 'discount', 'price', 'tier', 'score', 'rating') THEN 'NULL::numeric'
                                               WHEN k = 'won' THEN 'NULL::boolean' ELSE 'NULL::text' END, k), ', ' ORDER BY n) INTO list
     FROM unnest(known) WITH ORDINALITY AS u(k, n);
-    body := format('SELECT * FROM (SELECT %s FROM %s AS f) r WHERE %s', list, relation,
-                   (SELECT string_agg(format(CASE WHEN k IN ('at', 'opened_at') THEN 'isfinite(r.%I)' ELSE 'r.%I IS NOT NULL' END, k), ' AND ')
+    body := format('SELECT * FROM (SELECT %s FROM %s AS f%s) r WHERE %s', list, relation, aliases,
+                   (SELECT string_agg(format(CASE WHEN k IN ('at', 'started_at', 'opened_at') THEN 'isfinite(r.%I)' ELSE 'r.%I IS NOT NULL' END, k), ' AND ')
                     FROM unnest(required) AS k));
     IF kind <> 'purchases' THEN
         RETURN body;
     END IF;
     body := body || ' AND r.at < $2';
+    IF columns ? 'currency' THEN
+        body := cvm.converted_source(columns ->> 'portfolio', known, columns, body, CASE WHEN instants THEN time_zone END);
+    END IF;
     IF cvm.argument('cost_to_serve', cost_to_serve::float8, 0) IS DISTINCT FROM 0 THEN
         -- once an order, on its first row
         serving := format('CASE WHEN b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
                                      AND (b.order_id IS NULL OR row_number() OVER (PARTITION BY b.customer, b.order_id, b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
                                                                                   ORDER BY b.at, b.amount) = 1) THEN %L::numeric ELSE 0 END', cost_to_serve);
     END IF;
-    IF columns ? 'refund_of' THEN
-        -- a refund counts on the day of its order, which is no purchase if nothing is left of it
-        RETURN format('SELECT b.customer, CASE WHEN b.refund_of IS NOT NULL THEN coalesce(min(b.at) FILTER (WHERE b.refund_of IS NULL) OVER w, b.at) ELSE b.at END AS at,
-                              b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
-                              b.refund_of IS NULL AND b.amount - coalesce(b.discount, 0) >= 0
-                              AND (b.order_id IS NULL OR count(b.refund_of) OVER w = 0 OR sum(b.amount - coalesce(b.discount, 0)) OVER w > 0) AS is_purchase
-                       FROM (%s) b WINDOW w AS (PARTITION BY b.customer, coalesce(b.refund_of, b.order_id))', serving, body);
+    IF columns ? 'order_id' THEN
+        -- as in a recompute (sql/money.sql) all lines and refunds count on the day of the order, which is no purchase if nothing is left of it
+        RETURN format('SELECT b.customer, CASE WHEN b.key IS NULL THEN b.at ELSE coalesce(min(b.at) FILTER (WHERE b.refund_of IS NULL) OVER w, b.at) END AS at,
+                              b.net AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
+                              b.refund_of IS NULL AND b.net >= 0
+                              AND (b.order_id IS NULL OR CASE WHEN coalesce(sum(b.net) FILTER (WHERE b.refund_of IS NOT NULL) OVER w, 0) = 0
+                                                              THEN sum(b.net) FILTER (WHERE b.refund_of IS NULL) OVER w >= 0 ELSE sum(b.net) OVER w > 0 END) AS is_purchase
+                       FROM (SELECT b.*, b.amount - coalesce(b.discount, 0) AS net, coalesce(b.refund_of, b.order_id) AS key FROM (%s) b) b
+                       WINDOW w AS (PARTITION BY b.customer, b.key)', serving, body);
     END IF;
     RETURN format('SELECT b.customer, b.at, b.amount - coalesce(b.discount, 0) AS amount, b.order_id, CASE WHEN b.amount < 0 THEN coalesce(b.cost, 0) ELSE b.cost END AS cost, b.category, b.channel, b.campaign, b.tier, %s AS serving,
                           b.amount - coalesce(b.discount, 0) >= 0 AS is_purchase FROM (%s) b', serving, body);
 END $$;
 COMMENT ON FUNCTION cvm.measure_source(text, regclass, jsonb, text[], text, text[], numeric, boolean) IS
-'SQL that reads a relation as a feed of this kind: one column a role, NULL where it is not mapped, days in the time zone (instants where these are asked for). Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, refunds on the day of their order where refund_of is mapped, the cost to serve of an order on its first row, and is_purchase. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency.';
+'SQL that reads a relation as a feed of this kind: one column a role, NULL where it is not mapped, days in the time zone. Roles that are needed must be mapped, those required must have a value too: rows without it or with an infinite day are left out. Of purchases only rows before $2, amounts less discount, lines and refunds on the day of their order where order_id and refund_of are mapped, the cost to serve of an order on its first row, and is_purchase. The key portfolio of the columns is no column: it names a portfolio whose aliases merge the customers and whose rates convert the amounts of a column currency. 22023 for a mapping that is wrong, 42703, 42804, 0A000 for a column currency without a portfolio, 42704 or 42501 for a portfolio.';
 
 CREATE FUNCTION cvm.profit_expression(columns jsonb, margin numeric) RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -196,6 +234,9 @@ DECLARE
 BEGIN
     relation := cvm.feed_relation(portfolio, kind);
     columns := (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = measured_feed.portfolio AND f.kind = measured_feed.kind);
+    IF columns ? 'currency' OR cvm.has_aliases(portfolio) THEN
+        columns := columns || jsonb_build_object('portfolio', portfolio);
+    END IF;
     time_zone := cvm.option_text(present.options, 'time_zone', 'UTC');
     margin := coalesce((present.options ->> 'margin')::numeric, 1);
     cost_to_serve := coalesce((present.options ->> 'cost_to_serve')::numeric, 0);

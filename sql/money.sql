@@ -100,7 +100,7 @@ BEGIN
     END IF;
     FOR role IN SELECT k FROM jsonb_object_keys(columns) AS k WHERE k NOT IN ('customer', 'at', 'amount') ORDER BY k LOOP
         col := cvm.feed_column(portfolio, 'purchases', relation, role);
-        IF role IN ('cost', 'discount') THEN
+        IF role IN ('cost', 'discount', 'tier') THEN
             PERFORM cvm.check_feed_type('purchases', role, col, amounts, 'numeric, double precision, real, bigint, integer or smallint');
         ELSIF role = 'currency' THEN
             PERFORM cvm.check_feed_type('purchases', role, col, '{text,varchar,bpchar}'::regtype[], 'text, varchar or char');
@@ -130,7 +130,7 @@ COMMENT ON FUNCTION cvm.check_rates_feed(text) IS 'Raises unless the rates feed 
 -- ---------- what can not be valued ----------
 
 CREATE FUNCTION cvm.refuse_rate(portfolio text, currency text, day date, rate numeric, ambiguous boolean, validity integer) RETURNS numeric
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
 BEGIN
     IF currency IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
@@ -224,6 +224,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.rates_source(text, integer) IS 'SQL of the rates feed, one row per currency and day on which a rate holds: that of the day, else the last one of at most so many days before.';
 
+CREATE FUNCTION cvm.option_days(options jsonb, option text, default_value interval) RETURNS integer
+LANGUAGE sql STABLE
+RETURN EXTRACT(day FROM cvm.option_interval(options, option, default_value))::integer;
+COMMENT ON FUNCTION cvm.option_days(jsonb, text, interval) IS 'Value of an option of whole days.';
+
+CREATE FUNCTION cvm.rate_expression(portfolio text, options jsonb, is_seen text, validity integer, strict boolean) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    home text := cvm.option_text(options, 'portfolio_currency', NULL);
+BEGIN
+    IF home IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the column currency is mapped, and the portfolio''s own currency is not known',
+            HINT = 'Set it with the option portfolio_currency, such as {"portfolio_currency": "EUR"}.';
+    END IF;
+    RETURN format('CASE WHEN NOT %s OR d.currency = %L THEN 1 WHEN r.rate > 0 AND r.rate < ''Infinity'' AND NOT r.ambiguous THEN r.rate ELSE %s END', is_seen, home,
+                  CASE WHEN strict THEN format('cvm.refuse_rate(%L, d.currency, d.order_day, r.rate, r.ambiguous, %s)', portfolio, validity) ELSE 'NULL' END);
+END $$;
+COMMENT ON FUNCTION cvm.rate_expression(text, jsonb, text, integer, boolean) IS
+'SQL of the rate of a row d (currency, order_day) that is joined to r, its row of cvm.rates_source: 1 in the portfolio''s own currency and where is_seen is false. strict: what has no rate raises (cvm.refuse_rate) instead of being NULL. 22023 without portfolio_currency.';
+
 -- Stages: line, a row of the feed; dated, when its order was; valued, its money; grouped, its order, where orders have numbers.
 CREATE FUNCTION cvm.money_query(portfolio text, time_zone text, options jsonb, strict boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -231,8 +252,9 @@ DECLARE
     feed cvm.feed;
     relation oid := cvm.feed_relation(portfolio, 'purchases');
     at pg_attribute := cvm.feed_column(portfolio, 'purchases', relation, 'at');
-    home text := cvm.option_text(options, 'portfolio_currency', NULL);
-    validity integer := EXTRACT(day FROM cvm.option_interval(options, 'rate_validity', '7 days'));
+    validity integer := cvm.option_days(options, 'rate_validity', '7 days');
+    customer text;
+    type oid;
     instant text;
     key text := 'NULL::text';
     order_at text := 'l.instant';
@@ -241,6 +263,8 @@ DECLARE
     rates text := '';
 BEGIN
     SELECT f.* INTO STRICT feed FROM cvm.feed f WHERE f.portfolio = money_query.portfolio AND f.kind = 'purchases';
+    customer := format('f.%I', feed.columns ->> 'customer');
+    type := (cvm.feed_column(portfolio, 'purchases', relation, 'customer')).atttypid;
     instant := CASE cvm.base_type(at.atttypid)
                    WHEN 'timestamptz'::regtype THEN format('f.%I::timestamptz', at.attname)
                    ELSE format('(f.%I::timestamp AT TIME ZONE %L)', at.attname, time_zone) END;
@@ -255,13 +279,7 @@ BEGIN
                        CASE WHEN strict THEN cvm.money_or_none(portfolio, 'cost') ELSE 'coalesce(d.cost, 0)' END);
     END IF;
     IF feed.columns ? 'currency' THEN
-        IF home IS NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-                MESSAGE = 'the column currency is mapped, and the portfolio''s own currency is not known',
-                HINT = 'Set it with the option portfolio_currency, such as {"portfolio_currency": "EUR"}.';
-        END IF;
-        rate := format('CASE WHEN NOT d.is_seen OR d.currency = %L THEN 1 WHEN r.rate > 0 AND r.rate < ''Infinity'' AND NOT r.ambiguous THEN r.rate ELSE %s END',
-                       home, CASE WHEN strict THEN format('cvm.refuse_rate(%L, d.currency, d.order_day, r.rate, r.ambiguous, %s)', portfolio, validity) ELSE 'NULL' END);
+        rate := cvm.rate_expression(portfolio, options, 'd.is_seen', validity, strict);
         rates := format('LEFT JOIN (%s) r ON r.currency = d.currency AND r.day = d.order_day', cvm.rates_source(portfolio, validity));
         IF feed.columns ? 'order_id' THEN
             order_at := 'CASE WHEN l.order_key IS NOT DISTINCT FROM NULL THEN l.instant
@@ -270,10 +288,10 @@ BEGIN
     END IF;
     RETURN format('WITH line AS (
             SELECT l.*, CASE WHEN l.is_seen THEN l.any_key END AS order_key, row_number() OVER () AS line_no
-            FROM (SELECT f.%1$I AS customer, %2$s AS instant, %3$s AS amount, %4$s AS any_key, %5$s AS is_refund,
+            FROM (SELECT %1$s AS customer, %2$s AS instant, %3$s AS amount, %4$s AS any_key, %5$s AS is_refund,
                          %6$s AS discount, %7$s AS cost, %8$s AS currency,
-                         f.%1$I IS DISTINCT FROM NULL AND coalesce(%2$s <= $1, false) AND f.%9$I IS NOT NULL AS is_seen
-                  FROM %10$I.%11$I AS f) l),
+                         %19$s IS DISTINCT FROM NULL AND coalesce(%2$s <= $1, false) AND f.%9$I IS NOT NULL AS is_seen
+                  FROM %10$I.%11$I AS f%18$s) l),
         dated AS (SELECT l.*, %12$s AS order_at FROM line l),
         valued AS (
             SELECT v.*, v.paid * v.rate AS revenue, (v.paid - v.all_cost) * v.rate AS value
@@ -286,12 +304,13 @@ BEGIN
                    array_agg(v.instant) FILTER (WHERE v.is_refund) AS refund_at,
                    array_agg(v.revenue) FILTER (WHERE v.is_refund) AS refund_revenue, array_agg(v.value) FILTER (WHERE v.is_refund) AS refund_value
             FROM valued v GROUP BY v.customer, v.order_key, CASE WHEN v.order_key IS NOT DISTINCT FROM NULL THEN v.line_no END)',
-        feed.columns ->> 'customer', instant, cvm.optional_decimal(portfolio, relation, 'amount'), key,
+        cvm.merged_customer(portfolio, customer, type), instant, cvm.optional_decimal(portfolio, relation, 'amount'), key,
         CASE WHEN feed.columns ? 'refund_of' THEN format('f.%I IS DISTINCT FROM NULL', feed.columns ->> 'refund_of') ELSE 'false' END,
         cvm.optional_decimal(portfolio, relation, 'discount'), cvm.optional_decimal(portfolio, relation, 'cost'),
         CASE WHEN feed.columns ? 'currency' THEN format('f.%I::text COLLATE "C"', feed.columns ->> 'currency') ELSE 'NULL::text' END,
         feed.columns ->> 'amount', feed.relation_schema, feed.relation_name, order_at, cost, rate, time_zone, rates,
-        CASE WHEN NOT feed.columns ? 'discount' THEN '0' WHEN strict THEN cvm.money_or_none(portfolio, 'discount') ELSE 'coalesce(d.discount, 0)' END);
+        CASE WHEN NOT feed.columns ? 'discount' THEN '0' WHEN strict THEN cvm.money_or_none(portfolio, 'discount') ELSE 'coalesce(d.discount, 0)' END,
+        cvm.alias_join(portfolio, customer, type), customer);
 END $$;
 COMMENT ON FUNCTION cvm.money_query(text, text, jsonb, boolean) IS
 'SQL that begins a query over the purchases feed with its stages; $1 is as_of. strict: what can not be valued raises (cvm.refuse_rate, cvm.refuse_cost) instead of being NULL. 22023 a currency column without portfolio_currency.';
@@ -310,11 +329,15 @@ DECLARE
     serving text := CASE WHEN (options ->> 'cost_to_serve')::numeric > 0
                          THEN format(' - CASE WHEN %%s >= 0 THEN %s ELSE 0 END', round((options ->> 'cost_to_serve')::numeric, 6)) ELSE '' END;
     money text;
+    customer text;
+    type oid;
 BEGIN
     SELECT f.* INTO STRICT feed FROM cvm.feed f WHERE f.portfolio = purchases_query.portfolio AND f.kind = 'purchases';
     IF NOT cvm.has_money_columns(options, feed.columns) THEN
-        RETURN format('SELECT f.%I, f.%I, f.%I FROM %I.%I AS f', feed.columns ->> 'customer', feed.columns ->> 'at', feed.columns ->> 'amount',
-                      feed.relation_schema, feed.relation_name);
+        customer := format('f.%I', feed.columns ->> 'customer');
+        type := (cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer')).atttypid;
+        RETURN format('SELECT %s, f.%I, f.%I FROM %I.%I AS f', cvm.merged_customer(portfolio, customer, type), feed.columns ->> 'at', feed.columns ->> 'amount',
+                      feed.relation_schema, feed.relation_name) || cvm.alias_join(portfolio, customer, type);
     END IF;
     -- a product with a rate has more decimals than an amount may have
     money := CASE WHEN feed.columns ? 'currency' THEN 'round(%s, 6)' ELSE '%s' END;
@@ -341,7 +364,7 @@ BEGIN
         format(money, 'CASE WHEN g.gross IS NULL THEN r.value ELSE r.excess END'));
 END $$;
 COMMENT ON FUNCTION cvm.purchases_query(text, text, jsonb) IS
-'What a recompute reads of the purchases feed: customer, time and amount as they are, or, where optional columns say more, one row per order with its net amount in the portfolio''s currency on its value basis, whether it is a purchase, and how many rows of the feed it stands for; $1 is as_of.';
+'What a recompute reads of the purchases feed, under the surviving customers where aliases are mapped: customer, time and amount as they are, or, where optional columns say more, one row per order with its net amount in the portfolio''s currency on its value basis, whether it is a purchase, and how many rows of the feed it stands for; $1 is as_of.';
 
 -- ---------- findings ----------
 
@@ -355,9 +378,11 @@ BEGIN
         SELECT * FROM (
             SELECT count(*) FILTER (WHERE v.is_refund AND v.amount > 0) AS positive,
                    count(*) FILTER (WHERE v.all_cost IS NULL) AS no_cost,
-                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.all_cost > v.paid) AS dear,
-                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount > v.amount) AS discounted,
-                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount < 0) AS charged,
+                   count(*) FILTER (WHERE NOT abs(v.cost) < ''Infinity''::numeric) AS odd_cost,
+                   count(*) FILTER (WHERE NOT abs(v.discount) < ''Infinity''::numeric) AS odd_discount,
+                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.all_cost > v.paid AND v.all_cost < ''Infinity''::numeric) AS dear,
+                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount > v.amount AND v.discount < ''Infinity''::numeric) AS discounted,
+                   count(*) FILTER (WHERE NOT v.is_refund AND v.amount >= 0 AND v.discount < 0 AND v.discount > ''-Infinity''::numeric) AS charged,
                    count(*) FILTER (WHERE v.currency IS NULL) AS no_currency,
                    count(*) FILTER (WHERE v.currency IS NOT NULL AND v.rate IS NULL) AS no_rate,
                    string_agg(DISTINCT v.currency, '', '' ORDER BY v.currency) FILTER (WHERE v.rate IS NULL) AS currencies,
@@ -376,6 +401,9 @@ BEGIN
          format('%%s row has a currency without a usable rate on its day: %s, %s to %s', n.currencies, n.first_day, n.last_day),
          format('%%s rows have a currency without a usable rate on their day: %s, %s to %s', n.currencies, n.first_day, n.last_day),
          'Add them to the rates feed: a rate is above 0, one a currency and day, and holds until the next one, as long as the option rate_validity says.'),
+        ('error', CASE WHEN cvm.value_basis(options, columns) <> 'revenue' THEN n.odd_cost ELSE 0 END, '%s row has a cost that is NaN or infinite', '%s rows have a cost that is NaN or infinite',
+         'Map a view that gives every row a finite one.'),
+        ('error', n.odd_discount, '%s row has a discount that is NaN or infinite', '%s rows have a discount that is NaN or infinite', 'Map a view that gives every row a finite one.'),
         ('error', n.no_cost, '%s order row has no cost', '%s order rows have no cost', 'Map a view that gives every order a cost (0 if it has none).'),
         ('warning', n.orphans, '%s refund is without its order', '%s refunds are without their orders',
          'They are money only, at their own time. The order of a refund has its number as order_id and the same customer.'),

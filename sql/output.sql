@@ -56,6 +56,27 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('equity', true, 'equity_share', 'residual_value / that of the total, 0 to 1'),
     ('equity', true, 'predictive_error', 'standard deviation of the sum at the fitted parameters: what customers do by chance; averages out in large groups'),
     ('equity', true, 'parameter_error', 'standard error of the sum by the uncertainty of the fitted parameters, which all customers share; NULL where it is not known of all of them. The interval has both'),
+    ('equity_statement', true, NULL, 'Equity statement: why the residual value of a segment, and of all, is another than in the run before. closing = opening + all columns between, to the cent. One set of rows per run that has one before it.'),
+    ('equity_statement', true, 'run_id', 'run whose statement it is; one made again as of the same instant has its own, from and to that instant'),
+    ('equity_statement', true, 'prior_run_id', 'run before'),
+    ('equity_statement', true, 'from_as_of', 'as_of of the run before'),
+    ('equity_statement', true, 'to_as_of', 'as_of of the run'),
+    ('equity_statement', true, 'segment', 'segment; all is the total. What happened to a customer stands where he was in the run before, then he moves with his closing value'),
+    ('equity_statement', true, 'is_total', 'true for the total: the sum of the segments'' openings and closings; its columns are rounded for themselves'),
+    ('equity_statement', true, 'opening', 'residual value as published by the run before, currency units'),
+    ('equity_statement', true, 'late_or_corrected', 'what is known now of the time up to from_as_of and was not, or was otherwise'),
+    ('equity_statement', true, 'erased', 'customers who are in no feed any more'),
+    ('equity_statement', true, 'unwinding', 'growth by the discount rate, as the future has come nearer; with a value_horizon also the stretch that comes into it'),
+    ('equity_statement', true, 'purchases_expected', 'purchases that were expected by now and are no longer to come: negative'),
+    ('equity_statement', true, 'purchases_beyond', 'customers who bought: what they are worth beyond what the model expected of all; positive as a rule'),
+    ('equity_statement', true, 'silence', 'customers who did not: churn risk, negative as a rule. With purchases_beyond it is news, 0 on average if the model is right'),
+    ('equity_statement', true, 'refunds', 'negative amounts since from_as_of'),
+    ('equity_statement', true, 'new_customers', 'customers whose first purchase or subscription came since'),
+    ('equity_statement', true, 'assumptions', 'another discount rate, margin or value_horizon; everything between where period, time zone, currency, value basis or renewal is another'),
+    ('equity_statement', true, 'model_change', 'other parameters or families'),
+    ('equity_statement', true, 'moved_in', 'customers who came from other segments, with their closing values'),
+    ('equity_statement', true, 'moved_out', 'customers who went to other segments, likewise: negative'),
+    ('equity_statement', true, 'closing', 'residual value as published by this run'),
     ('segment_member', true, NULL, 'RFM scores and segment of every customer.'),
     ('segment_member', true, 'customer_id', 'customer'),
     ('segment_member', true, 'recency_score', '1 to 5, 5 for the latest last purchase; equal values score equal'),
@@ -124,6 +145,69 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('segment_rule', true, 'position', 'order in which the rules are tried'),
     ('segment_rule', true, 'segment', 'name of the segment; several rules may share one; all is reserved'),
     ('segment_rule', true, 'predicate', 'boolean SQL expression over the columns of customer_value, such as recency_score = 5 AND residual_value > 100; no subqueries, nor segment and as_of'),
+    ('current_value', true, NULL, 'Current value by month and segment: what customers brought in, realised, no forecast. Made where the option reports names it.'),
+    ('purchase_value', true, NULL, 'Current value of every customer in the window of report_window. Made where the option reports names it.'),
+    ('cohorts', true, NULL, 'Cohorts of each month at each age, with right-censoring shown: unlike cohort_retention also refunds on their orders, costs, and the ages that are not reached. Made where the option reports names it.'),
+    ('churn_rates', true, NULL, 'Churn of each month where no contract says who has left, by three definitions side by side. Made where the option reports names it.'),
+    ('won_back', true, NULL, 'Customers who returned in the window of report_window after more than 90 days without a purchase. Made where the option reports names it.'),
+    ('cross_sell', true, NULL, 'Cross-selling and up-selling in the window of report_window, against what each customer had bought before it: in all (name: all), by segment and by campaign. Made where the option reports names it and category is mapped.'),
+    ('category_rules', true, NULL, 'Pairs of categories that the same customers bought in the window of report_window. Made where the option reports names it and category is mapped.'),
+    ('next_categories', true, NULL, 'For each customer of the window of report_window the three categories most likely next, by what others bought. Made where the option reports names it and category is mapped.'),
+    ('future_value', true, NULL, 'Residual value by segment in parts: base, cross-selling, up-selling, by their shares in the window of report_window. Made where the option reports names it and category is mapped.'),
+    ('loyalty', true, NULL, 'Stays of customers in loyalty tiers that touch the window of report_window, with the days they entered and left. Made where the option reports names it and loyalty_tiers are set.'),
+    ('acquisition', true, NULL, 'Customer acquisition cost by month, channel and campaign, against the spend of the same month. Made where the feed spend is mapped.'),
+    ('payback', true, NULL, 'Payback and LTV:CAC of the cohorts of each month. Made where the feed spend is mapped.'),
+    ('contract_retention', true, NULL, 'Customers under contract by month and segment: retention from sets, churn, gross and net revenue retention. Made where the feed subscriptions is mapped.'),
+    ('retention_time', true, NULL, 'How long subscriptions last, by segment, as known at the end of the window of report_window. Made where the feed subscriptions is mapped.'),
+    ('deals', true, NULL, 'Sales measures by month of the closing and by segment: win rate, deal cycle, deal size, share of discount. Made where the feed deals is mapped.'),
+    ('report_window', true, NULL, 'The window that the other reports show: complete months up to as_of, in the portfolio''s time zone.'),
+    ('concentration', true, NULL, 'How unequally value is spread over customers, in all and by segment; those without value belong to them.'),
+    ('concentration', true, 'value', 'realised_value (to date, on the value basis) or residual_value (expected future)'),
+    ('concentration', true, 'segment', 'segment; all is the total'),
+    ('concentration', true, 'is_total', 'true for the total'),
+    ('concentration', true, 'customers', 'customers whose value is known'),
+    ('concentration', true, 'total', 'sum of their values, currency units'),
+    ('concentration', true, 'gini', 'Gini coefficient: 0 if all are equal, (n - 1) / n if one has everything'),
+    ('concentration', true, 'gini_small_sample', 'Gini coefficient x n / (n - 1), so that segments of different sizes compare'),
+    ('concentration', true, 'hhi', 'Herfindahl-Hirschman index: sum of squared shares'),
+    ('concentration', true, 'top_10_share', 'share of the total that the most valuable tenth of the customers holds'),
+    ('concentration', true, 'top_20_share', 'share that the most valuable fifth holds'),
+    ('concentration', true, 'whale_peak', 'what the profitable customers earn / total; above 1 where others make losses'),
+    ('concentration', true, 'reason', 'why measures are NULL: no customers, total not positive, one customer (gini_small_sample alone)'),
+    ('decile_table', true, NULL, 'Customers by tenths of their number, the most valuable first; equal values share a tenth.'),
+    ('decile_table', true, 'value', 'realised_value or residual_value'),
+    ('decile_table', true, 'bin', '1 for the most valuable tenth'),
+    ('decile_table', true, 'customers', 'customers in it'),
+    ('decile_table', true, 'lowest', 'least value in it, currency units'),
+    ('decile_table', true, 'highest', 'greatest value in it'),
+    ('decile_table', true, 'mean', 'mean value'),
+    ('decile_table', true, 'total', 'sum of values'),
+    ('decile_table', true, 'share', 'total / that of all; NULL where that is not positive'),
+    ('decile_table', true, 'cumulative_share', 'share of this and the better ones'),
+    ('whale_curve', true, NULL, 'Cumulative realised value from the best customer down, at each percent of the customers (at each customer for fewer than a hundred).'),
+    ('whale_curve', true, 'rank', 'number of customers, the best first'),
+    ('whale_curve', true, 'population_share', 'rank / customers'),
+    ('whale_curve', true, 'cumulative_value', 'their realised value, currency units'),
+    ('whale_curve', true, 'share_of_total', 'cumulative_value / total: above 1 where others make losses; NULL where the total is not positive'),
+    ('lorenz_curve', true, NULL, 'Lorenz curve of realised value: the share that the least valuable customers hold, at each percent of them.'),
+    ('lorenz_curve', true, 'rank', 'number of customers, the least valuable first'),
+    ('lorenz_curve', true, 'population_share', 'rank / customers'),
+    ('lorenz_curve', true, 'value_share', 'share of the total that they hold; NULL where that is not positive'),
+    ('abc_tier', true, NULL, 'ABC tiers of customers by cumulative share of value: A to 80 %, B to 95 %, C behind; who crosses a limit belongs to the higher tier.'),
+    ('abc_tier', true, 'customer_id', 'customer'),
+    ('abc_tier', true, 'segment', 'segment'),
+    ('abc_tier', true, 'realised_value', 'value to date'),
+    ('abc_tier', true, 'realised_tier', 'tier by realised value; NULL where the total is not positive'),
+    ('abc_tier', true, 'residual_value', 'expected future value'),
+    ('abc_tier', true, 'residual_tier', 'tier by residual value; NULL where it is not known'),
+    ('repeat_purchase', true, NULL, 'Customers who came back, in all and by segment.'),
+    ('repeat_purchase', true, 'as_of', 'instant at which they were counted'),
+    ('repeat_purchase', true, 'segment', 'segment; all is the total'),
+    ('repeat_purchase', true, 'is_total', 'true for the total'),
+    ('repeat_purchase', true, 'customers', 'customers with a purchase'),
+    ('repeat_purchase', true, 'repeaters', 'of them with purchases in two periods or more'),
+    ('repeat_purchase', true, 'repeat_purchase_rate', 'repeaters / customers; not retention, and grows with the time observed'),
+    ('repeat_purchase', true, 'reason', 'why it is NULL: no customers'),
     ('journey_stage_rule', true, NULL, 'Stages of the journey as rules that may be edited: of the rules that match an event and may be entered from the customer''s stage, the first by position decides (doc/journey.md).'),
     ('journey_stage_rule', true, 'position', 'order of the stages, and in which the rules are tried'),
     ('journey_stage_rule', true, 'stage', 'stage that is entered; several rules may share one; NULL, only with the event touchpoint: the one that the touchpoint names'),
@@ -147,6 +231,15 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
 END;
 COMMENT ON FUNCTION cvm.output_dictionary() IS 'Relations of an output schema and their columns, with what they mean; published: granted by cvm.grant_read.';
 
+-- The order in which causes are applied (src/recompute/statement.h), moves last.
+CREATE FUNCTION cvm.equity_causes() RETURNS TABLE ("position" integer, cause text, is_move boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT c.position::integer, c.cause, c.cause LIKE 'moved%' FROM unnest('{late_or_corrected,erased,unwinding,purchases_expected,purchases_beyond,silence,refunds,new_customers,assumptions,model_change,moved_in,moved_out}'::text[])
+    WITH ORDINALITY AS c(cause, position);
+END;
+COMMENT ON FUNCTION cvm.equity_causes() IS 'Columns of equity_statement between opening and closing, in the order in which causes are applied to a customer (positions 1 to 10, as in score.changes); 11 and 12 are moves between segments.';
+
 -- The tables behind the views.
 CREATE FUNCTION cvm.create_output_tables(s text, customer_type text, customer_collation text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -159,11 +252,12 @@ BEGIN
         next_purchase_on date, days_silent integer, is_lapsed boolean, realised_value numeric(19,4) NOT NULL,
         recency_score smallint, frequency_score smallint, monetary_score smallint,
         segment text NOT NULL, since timestamptz NOT NULL,
-        subscriptions integer, contract_model_id bigint) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
+        subscriptions integer, contract_model_id bigint, changes float8[]) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
     EXECUTE format('CREATE TABLE %I.published (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), run_id bigint NOT NULL, as_of timestamptz NOT NULL,
         published_at timestamptz NOT NULL, published_xid bigint NOT NULL,
-        purchase_model_id bigint, spend_model_id bigint, retention_model_id bigint, currency text, margin float8 NOT NULL)', s);
+        purchase_model_id bigint, spend_model_id bigint, retention_model_id bigint, currency text, margin float8 NOT NULL,
+        rate float8, unit_seconds float8, value_horizon float8, mean_spend float8, basis text)', s);
     EXECUTE format('CREATE TABLE %I.retired_run (run_id bigint PRIMARY KEY, replaced_by_xid bigint NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_rule (
         position integer PRIMARY KEY, segment text NOT NULL CHECK (segment <> ''all''), predicate text NOT NULL)', s);
@@ -173,6 +267,13 @@ BEGIN
     EXECUTE format('CREATE TABLE %I.cohort_cell (
         run_id bigint, cohort_on date, age_periods integer, customers bigint NOT NULL, active bigint NOT NULL,
         value numeric NOT NULL, PRIMARY KEY (run_id, cohort_on, age_periods))', s);
+    EXECUTE format('CREATE TABLE %I.equity_statement (
+        run_id bigint, prior_run_id bigint NOT NULL, from_as_of timestamptz NOT NULL, to_as_of timestamptz NOT NULL, segment text, is_total boolean NOT NULL, opening numeric(22,2) NOT NULL,
+        %s, closing numeric(22,2) NOT NULL,
+        PRIMARY KEY (run_id, segment), CHECK (is_total = (segment = ''all'')), CHECK (from_as_of <= to_as_of),
+        CONSTRAINT balances CHECK (closing = opening + %s))', s,
+        (SELECT string_agg(format('%I numeric(22,2) NOT NULL', c.cause), ', ' ORDER BY c.position) FROM cvm.equity_causes() c),
+        (SELECT string_agg(quote_ident(c.cause), ' + ' ORDER BY c.position) FROM cvm.equity_causes() c));
     EXECUTE format('CREATE TABLE %I.equity (
         as_of timestamptz, segment text, is_total boolean NOT NULL, customers bigint NOT NULL,
         expected_active float8 NOT NULL, realised_value numeric(24,4) NOT NULL, residual_value float8 NOT NULL,
@@ -217,6 +318,8 @@ BEGIN
                s.days_silent, s.is_lapsed, s.next_purchase_on,
                coalesce(s.contract_model_id, p.purchase_model_id) AS model_id, s.method, s.status, s.subscriptions %s',
         s, customer_base_type, source);
+    PERFORM cvm.create_concentration_views(s, source);
+    EXECUTE format('CREATE MATERIALIZED VIEW %I.report_window AS SELECT r.* FROM cvm.report_window_report(%L) r', s, portfolio);
     EXECUTE format('CREATE MATERIALIZED VIEW %1$I.segment_summary AS
         SELECT t.segment, t.customers, t.residual_value, t.p_alive, t.orders, t.mean_spend, t.equity_share
         FROM %1$I.segment_stat t WHERE t.run_id = (SELECT q.run_id FROM %1$I.published q WHERE q.only_row)', s);
@@ -286,10 +389,7 @@ DECLARE
     customer pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
 BEGIN
     PERFORM cvm.create_output_tables(s, format_type(customer.atttypid, -1),
-        CASE WHEN customer.attcollation <> 0 THEN
-            (SELECT format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
-             WHERE c.oid = customer.attcollation)
-        ELSE '' END);
+        cvm.collate_clause(customer.attcollation));
     PERFORM cvm.create_segment_rules(s);
     PERFORM cvm.create_journey_rules(s);
     PERFORM cvm.create_output_views(portfolio, s, format_type(cvm.base_type(customer.atttypid), -1));

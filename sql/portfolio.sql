@@ -145,6 +145,8 @@ FROM (VALUES
     ('payments_in_purchases', 'boolean', 'false', 'whether the purchases feed has the payments of subscriptions among its rows: then a customer with a subscription is valued by it alone, and realised value comes from the purchases alone'),
     ('loyalty_tiers', 'object', NULL, 'tiers of cvm.loyalty and the amounts from which a customer is in them, such as {"Silver": 100, "Gold": 500}'),
     ('loyalty_period', 'interval', '1 year', 'how long a purchase counts for the loyalty tiers; whole days, months or years'),
+    ('reports', 'array', NULL, 'reports over the purchases feed that a recompute makes, such as ["current_value", "cohorts"], or "all": each reads the feed once more. Those over other feeds are made where the feed is mapped (doc/metrics.md)'),
+    ('report_months', 'number', '12', 'window of the reports: so many complete months up to as_of, 1 to 120'),
     ('questions', 'object', NULL, 'scales of the questions of the responses feed, such as {"recommend": "nps", "delivery": "csat", "*": {"lowest": 1, "highest": 7, "direction": "high"}}: nps (0 to 10), csat (1 to 5), effort (1 to 5, low is good), ease (1 to 7), or lowest, highest, direction and measure (mean, nps, top-k)'),
     ('review_scale', 'object', '{"lowest": 1, "highest": 5, "direction": "high"}', 'scale of the ratings of the reviews feed, as in questions'),
     ('review_language', 'text', 'simple', 'text search configuration in which the texts of reviews are searched, such as english'),
@@ -154,6 +156,8 @@ FROM (VALUES
     ('experiments', 'object', NULL, 'settings of experiments by name, each an object with any of control, shares, ended_at, days and expected_effect: see cvm.experiment_results'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
+    ('equity_statement', 'boolean', 'true', 'whether a recompute says why equity is another than in the run before (equity_statement, cvm.explain)'),
+    ('history', 'interval', NULL, 'how long the scores of replaced runs are kept, for cvm.value_as_of and cvm.segment_transitions; each takes as much space as the published one. Not at all unless set'),
     ('schema', 'text', 'cvm_<portfolio>', 'output schema, set when the portfolio is created: an existing empty schema of one''s own, or a new one')
 ) AS o(option, type, default_value, description);
 COMMENT ON VIEW cvm.options IS 'Options of cvm.create_portfolio and cvm.alter_portfolio.';
@@ -342,12 +346,17 @@ BEGIN
     IF date '2000-01-01' + cvm.option_interval(options, 'loyalty_period', '1 year') <> (date '2000-01-01' + cvm.option_interval(options, 'loyalty_period', '1 year'))::date THEN
         PERFORM cvm.bad_option('loyalty_period', options -> 'loyalty_period', 'an interval of whole days, months or years, such as "1 year"');
     END IF;
+    PERFORM cvm.check_report_options(options);
     IF jsonb_typeof(options -> 'experiments') <> 'null' THEN
         PERFORM cvm.check_experiments(options -> 'experiments');
     END IF;
     PERFORM cvm.option_number(options, 'drift_threshold', 0.25, 0, true, 100);
     IF jsonb_typeof(options -> 'predictive_interval') NOT IN ('boolean', 'null') THEN
         PERFORM cvm.bad_option('predictive_interval', options -> 'predictive_interval', 'true or false');
+    END IF;
+    PERFORM cvm.option_interval(options, 'history', NULL);
+    IF jsonb_typeof(options -> 'equity_statement') NOT IN ('boolean', 'null') THEN
+        PERFORM cvm.bad_option('equity_statement', options -> 'equity_statement', 'true or false');
     END IF;
     PERFORM cvm.option_text(options, 'schema', NULL);
     RETURN true;

@@ -158,7 +158,7 @@ COMMENT ON POLICY reader ON cvm.fitted_model IS 'Readers of the output schema an
 CREATE FUNCTION cvm.recompute_plan(portfolio text, candidate jsonb DEFAULT NULL,
     OUT output_schema text, OUT purchases_query text, OUT currency text, OUT value_basis text, OUT time_zone text, OUT period interval,
     OUT time_unit interval, OUT annual_discount_rate float8, OUT horizon interval, OUT value_horizon interval,
-    OUT margin float8, OUT purchase_family text, OUT spend_family text, OUT predictive_interval boolean,
+    OUT margin float8, OUT purchase_family text, OUT spend_family text, OUT predictive_interval boolean, OUT equity_statement boolean, OUT history_seconds float8,
     OUT specification jsonb, OUT source jsonb, OUT drift_threshold float8, OUT pinned_purchase_model_id bigint, OUT pinned_spend_model_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -185,6 +185,8 @@ BEGIN
     purchase_family := specification ->> 'family';
     spend_family := specification ->> 'spend_family';
     predictive_interval := coalesce((options ->> 'predictive_interval')::boolean, true);
+    history_seconds := coalesce(cvm.interval_seconds(cvm.option_interval(options, 'history', NULL)), 0);
+    equity_statement := coalesce((options ->> 'equity_statement')::boolean, true);
     drift_threshold := cvm.option_number(options, 'drift_threshold', 0.25, 0, true, 100);
     IF candidate IS NULL THEN
         SELECT p.purchase_model_id, p.spend_model_id INTO pinned_purchase_model_id, pinned_spend_model_id

@@ -16,7 +16,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.option_renewal(jsonb) IS 'The option "renewal", 1 month where it is not set; 22023 unless it is whole days, weeks, months or years, at most 10 years.';
 
--- The feed exists and its columns can be read: returns the customers' type where it must be cast to that of the purchases.
+-- The feed exists and its columns can be read: returns the cast of its customers to the type of the purchases'.
 CREATE FUNCTION cvm.check_subscriptions_feed(portfolio text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -24,17 +24,8 @@ DECLARE
     amounts CONSTANT oid[] := ARRAY['numeric'::regtype, 'float8'::regtype, 'float4'::regtype, 'int8'::regtype, 'int4'::regtype, 'int2'::regtype];
     relation oid := cvm.feed_relation(portfolio, 'subscriptions');
     columns jsonb := (SELECT f.columns FROM cvm.feed f WHERE f.portfolio = check_subscriptions_feed.portfolio AND f.kind = 'subscriptions');
-    customer pg_attribute := cvm.feed_column(portfolio, 'subscriptions', relation, 'customer');
-    buyer pg_attribute := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
+    customer_cast text := cvm.customer_cast(portfolio, 'subscriptions', relation);
 BEGIN
-    IF customer.atttypid <> buyer.atttypid AND cvm.base_type(customer.atttypid) <> cvm.base_type(buyer.atttypid)
-       AND NOT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = cvm.base_type(customer.atttypid)
-                       AND c.casttarget = cvm.base_type(buyer.atttypid) AND c.castcontext = 'i') THEN
-        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('customers of the subscriptions feed are of type %s, those of the purchases of type %s',
-                             format_type(customer.atttypid, NULL), format_type(buyer.atttypid, NULL)),
-            HINT = 'Map a view that casts the column, so that a customer is the same in both feeds.';
-    END IF;
     PERFORM cvm.check_feed_type('subscriptions', 'started_at', cvm.feed_column(portfolio, 'subscriptions', relation, 'started_at'),
                                 times, 'a timestamptz, a timestamp or a date');
     IF columns ? 'ended_at' THEN
@@ -46,9 +37,9 @@ BEGIN
                                     amounts, 'numeric, double precision, real, bigint, integer or smallint');
     END IF;
     PERFORM cvm.check_feed_privilege(portfolio, 'subscriptions', relation);
-    RETURN CASE WHEN customer.atttypid <> buyer.atttypid THEN format_type(buyer.atttypid, NULL) END;
+    RETURN customer_cast;
 END $$;
-COMMENT ON FUNCTION cvm.check_subscriptions_feed(text) IS 'Raises unless the subscriptions feed exists, has its columns, their types can be read, its customers are those of the purchases and the owner may read it: 42704, 42P01, 42703, 42804, 42501. Returns the type that its customers must be cast to; NULL: none.';
+COMMENT ON FUNCTION cvm.check_subscriptions_feed(text) IS 'Raises unless the subscriptions feed exists, has its columns, their types can be read, its customers are those of the purchases and the owner may read it: 42704, 42P01, 42703, 42804, 42501. Returns cvm.customer_cast of its customers.';
 
 -- Read by src/recompute/plan.c at the beginning of each run; no row without such a feed.
 CREATE FUNCTION cvm.subscription_plan(portfolio text) RETURNS TABLE (
@@ -57,16 +48,19 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle 
 DECLARE
     options jsonb := (cvm.own_portfolio(portfolio)).options;
     feed cvm.feed;
-    customer_type text;
+    customer text;
+    type oid;
 BEGIN
     SELECT f.* INTO feed FROM cvm.feed f WHERE f.portfolio = subscription_plan.portfolio AND f.kind = 'subscriptions';
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    customer_type := cvm.check_subscriptions_feed(portfolio);
-    query := format('SELECT f.%I%s, f.%I, %s, %s FROM %I.%I AS f', feed.columns ->> 'customer', '::' || customer_type, feed.columns ->> 'started_at',
+    customer := format('f.%I%s', feed.columns ->> 'customer', cvm.check_subscriptions_feed(portfolio));
+    type := (cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer')).atttypid;
+    query := format('SELECT %s, f.%I, %s, %s FROM %I.%I AS f', cvm.merged_customer(portfolio, customer, type), feed.columns ->> 'started_at',
                     coalesce('f.' || quote_ident(feed.columns ->> 'ended_at'), 'NULL::timestamptz'),
-                    coalesce('f.' || quote_ident(feed.columns ->> 'price'), '0::int8'), feed.relation_schema, feed.relation_name);
+                    coalesce('f.' || quote_ident(feed.columns ->> 'price'), '0::int8'), feed.relation_schema, feed.relation_name)
+        || cvm.alias_join(portfolio, customer, type);
     source := jsonb_build_object('relation', format('%I.%I', feed.relation_schema, feed.relation_name), 'columns', feed.columns);
     paid_in_purchases := coalesce((options ->> 'payments_in_purchases')::boolean, false);
     SELECT p.retention_model_id, m.specification INTO pinned_model_id, specification
@@ -108,12 +102,16 @@ DECLARE
     zone text := cvm.option_text((cvm.own_portfolio(portfolio)).options, 'time_zone', 'UTC');
     relation oid := cvm.feed_relation(portfolio, 'subscriptions');
     price text;
+    buyer text;
+    type oid;
     n record;
     c record;
 BEGIN
     SELECT * INTO plan FROM cvm.subscription_plan(portfolio);
     SELECT f.* INTO feed FROM cvm.feed f WHERE f.portfolio = check_subscription_rows.portfolio AND f.kind = 'subscriptions';
     SELECT f.* INTO buyers FROM cvm.feed f WHERE f.portfolio = check_subscription_rows.portfolio AND f.kind = 'purchases';
+    buyer := format('f.%I', buyers.columns ->> 'customer');
+    type := (cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer')).atttypid;
     price := coalesce('f.' || quote_ident(feed.columns ->> 'price'), '0');
     EXECUTE format('SELECT count(*) AS row_count, count(*) FILTER (WHERE s.customer IS NULL) AS no_customer,
                            count(*) FILTER (WHERE s.started IS NULL) AS no_start, count(*) FILTER (WHERE s.price IS NULL) AS no_price,
@@ -125,8 +123,7 @@ BEGIN
                            count(*) FILTER (WHERE s.ended < s.started AND isfinite(s.ended)) AS backwards,
                            count(*) FILTER (WHERE s.started > s.today) AS later,
                            count(*) FILTER (WHERE s.ended > s.today AND isfinite(s.ended)) AS ends_later,
-                           count(*) FILTER (WHERE s.ended <= s.today) AS ended,
-                           count(DISTINCT s.customer) AS customers
+                           count(*) FILTER (WHERE s.ended <= s.today) AS ended
                     FROM (SELECT f.%1$I AS customer, %2$s AS started, %3$s AS ended, %4$s::numeric AS price, (now() AT TIME ZONE %5$L)::date AS today
                           FROM %6$I.%7$I AS f) s',
                    feed.columns ->> 'customer',
@@ -154,15 +151,14 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('SELECT (SELECT count(DISTINCT s.customer) FROM (
-                               SELECT f.%1$I AS customer, f.%2$I AS started,
-                                      max(coalesce(%3$s, ''infinity''::timestamptz)) OVER (PARTITION BY f.%1$I ORDER BY f.%2$I
-                                                                                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-                               FROM %4$I.%5$I AS f) s WHERE s.before > s.started) AS overlapping,
-                           (SELECT count(*) FROM (SELECT DISTINCT f.%1$I%9$s AS customer FROM %4$I.%5$I AS f) s
-                            WHERE EXISTS (SELECT FROM %6$I.%7$I AS p WHERE p.%8$I = s.customer)) AS both',
-                   feed.columns ->> 'customer', feed.columns ->> 'started_at', coalesce('f.' || quote_ident(feed.columns ->> 'ended_at'), 'NULL'),
-                   feed.relation_schema, feed.relation_name, buyers.relation_schema, buyers.relation_name, buyers.columns ->> 'customer',
-                   '::' || cvm.check_subscriptions_feed(portfolio)) INTO c;
+                               SELECT s.customer, s.started, max(coalesce(s.ended, ''infinity''::timestamptz))
+                                      OVER (PARTITION BY s.customer ORDER BY s.started ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+                               FROM (%1$s) AS s(customer, started, ended, price)) s WHERE s.before > s.started) AS overlapping,
+                           (SELECT count(DISTINCT s.customer) FROM (%1$s) AS s(customer, started, ended, price)) AS customers,
+                           (SELECT count(*) FROM (SELECT DISTINCT s.customer FROM (%1$s) AS s(customer, started, ended, price)) s
+                            WHERE EXISTS (SELECT FROM (SELECT %2$s AS customer FROM %3$I.%4$I AS f%5$s) p WHERE p.customer = s.customer)) AS both',
+                   plan.query, cvm.merged_customer(portfolio, buyer, type), buyers.relation_schema, buyers.relation_name,
+                   cvm.alias_join(portfolio, buyer, type)) INTO c;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     RETURN QUERY
     SELECT f.level, f.finding, f.hint FROM (VALUES
@@ -174,7 +170,7 @@ BEGIN
          'Each is a contract of its own and their values add. Where a change of plan ends one and begins another, map a view that joins them.'),
         (6, c.both > 0 AND NOT plan.paid_in_purchases, 'warning', format('%s customers are in the purchases and in the subscriptions feed', c.both),
          'Their values add. If the purchases feed has the payments of subscriptions, set the option payments_in_purchases, or they count twice.'),
-        (7, n.row_count > 0, 'ok', format('%s subscriptions of %s customers, %s of them ended', n.row_count, n.customers, n.ended), NULL)
+        (7, n.row_count > 0, 'ok', format('%s subscriptions of %s customers, %s of them ended', n.row_count, c.customers, n.ended), NULL)
     ) AS f(position, applies, level, finding, hint) WHERE f.applies ORDER BY f.position;
 END $$;
 COMMENT ON FUNCTION cvm.check_subscription_rows(text) IS 'Findings about the rows of a portfolio''s subscriptions feed: see cvm.check.';

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define SCALED_AGE 20.0
-#define MAX_ITERATIONS 200
+#define MAX_ITERATIONS 100
 #define CLIMB_LIMIT (10 * CVM_RUNAWAY)	/* a climb may look a little beyond, and come back */
 #define WORST_CONDITION 1e-13	/* a Hessian nearer to singular is singular but for rounding */
 #define DOWNHILL 4				/* so many values of a searched parameter none of which is likelier end the search */

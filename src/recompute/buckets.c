@@ -224,6 +224,7 @@ typedef struct CustomerGroup
 	const char *event;			/* its first event: the key */
 	int32		prior_segment;
 	TimestampTz prior_since;
+	double		prior_residual;
 } CustomerGroup;
 
 typedef struct Grouping
@@ -367,7 +368,8 @@ assign_groups(Buckets *buckets, Bucket *bucket, Grouping *grouping)
 		grouping->group_of[i++] = number;
 		if (event->purchase.scale == CVM_EVENT_PRIOR)
 		{
-			group->prior_segment = (int32) event->purchase.mantissa;
+			group->prior_segment = event->purchase.period;
+			memcpy(&group->prior_residual, &event->purchase.mantissa, sizeof(double));
 			group->prior_since = event->purchase.at;
 		}
 		else if (event->purchase.scale == CVM_EVENT_SUBSCRIPTION)
@@ -441,7 +443,8 @@ cvm_bucket_group(Buckets *buckets, int number, CustomerReceiver receive, void *c
 			.key_bytes = group->event + sizeof(Event),.key_size = type->byval ? 0 : event->key,
 			.purchases = grouping.rows + group->offset,.n_purchases = group->n,
 			.subscriptions = grouping.rows + group->offset + group->n,.n_subscriptions = group->n_subscriptions,
-			.prior_segment = group->prior_segment,.prior_since = group->prior_since
+			.prior_segment = group->prior_segment,.prior_since = group->prior_since,
+			.prior_residual = group->prior_residual
 		};
 
 		CHECK_FOR_INTERRUPTS();

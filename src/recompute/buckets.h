@@ -9,7 +9,7 @@
 #define CVM_N_BUCKETS 256
 
 /* The scale of an event that is no purchase. */
-#define CVM_EVENT_PRIOR 255		/* a prior segment membership: at = since, mantissa = segment */
+#define CVM_EVENT_PRIOR 255		/* what the run before said: at = since, period = segment, mantissa = bits of the residual value */
 #define CVM_EVENT_SUBSCRIPTION 254	/* a packed subscription (subscription.h) */
 
 typedef struct Buckets Buckets;
@@ -26,6 +26,7 @@ typedef struct CustomerEvents
 	int			n_subscriptions;
 	int32		prior_segment;	/* -1: none */
 	TimestampTz prior_since;
+	double		prior_residual;
 } CustomerEvents;
 
 typedef void (*CustomerReceiver) (void *context, const CustomerEvents *customer);

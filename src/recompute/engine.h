@@ -7,6 +7,7 @@
  *	  value.c      model + record -> numbers of one customer    -> CustomerValue
  *	  retention.c  the same of subscriptions (subscription.h): fit, and numbers added
  *	  segment.c    editable rules -> segment of one customer
+ *	  statement.c  what the run before said, and why it is another -> equity_statement
  *	  partition.c  rows -> a partition of their own
  *	  publish.c    the partition -> the published run
  *	  retire.c     replaced runs' partitions -> dropped
@@ -59,6 +60,23 @@ typedef struct ContractPlan
 	int64		pinned_model;	/* 0: fit */
 } ContractPlan;
 
+/* The run that is published while another is made. */
+typedef struct PriorRun
+{
+	int64		run_id;			/* 0: none to start a statement from */
+	TimestampTz as_of;
+	int32		as_of_period;
+	int64		purchase_model_id;	/* 0: none; so are the others */
+	int64		spend_model_id;
+	int64		retention_model_id;
+	double		margin;
+	double		rate;			/* continuous, per unit_seconds */
+	double		unit_seconds;
+	double		value_horizon;	/* in that unit */
+	double		mean_spend;		/* for those whose spend has no mean in its model */
+	bool		comparable;		/* its histories and money are of the same kind */
+} PriorRun;
+
 typedef struct RecomputePlan
 {
 	char	   *portfolio;
@@ -79,6 +97,11 @@ typedef struct RecomputePlan
 	const cvm_family *purchase_family;
 	const cvm_family *spend_family;
 	bool		predictive_interval;
+	bool		equity_statement;
+	double		history;		/* seconds for which replaced runs are kept */
+	bool		value_only;		/* of a customer nothing but his residual value is asked */
+	PriorRun	prior;
+	char	   *basis;			/* what has to be the same for two runs to be comparable */
 	char	   *specification;	/* jsonb as text: family, spend_family, period, time_unit, time_zone */
 	char	   *source;			/* likewise: relation and columns of the feed */
 	double		drift_threshold;
@@ -134,7 +157,10 @@ typedef struct CustomerKey
 	char		align;
 } CustomerKey;
 
-/* One customer; the key's bytes follow unless it is passed by value, then the subscriptions if there are any. */
+/*
+ * One customer; the key's bytes follow unless it is passed by value, then the subscriptions if there are any,
+ * and histories for the statement.
+ */
 typedef struct CustomerRecord
 {
 	PurchaseHistory history;
@@ -142,8 +168,28 @@ typedef struct CustomerRecord
 	double		own_gap;		/* 95 % quantile of the customer's gaps in periods; < 0 if fewer than 3 gaps */
 	TimestampTz prior_since;
 	int32		prior_segment;	/* number in Population.prior_segments, -1 if none */
+	double		prior_residual;
 	uint32		subscriptions;	/* offset of the SubscriptionList (subscription.h); 0: none */
+	uint32		before;			/* offset of the history up to the run before; 0: `history` if there is nothing later */
+	uint32		gross;			/* ... of that without the refunds since; 0: there were none */
+	bool		bought_later;	/* since the run before */
+	bool		later;			/* any row since then */
 } CustomerRecord;
+
+/* What is known now of the time up to the run before; NULL: no row. */
+static inline const PurchaseHistory *
+cvm_history_before(const CustomerRecord *record)
+{
+	if (record->before > 0)
+		return (const PurchaseHistory *) ((const char *) record + record->before);
+	return record->later || record->history.first_at == 0 ? NULL : &record->history;
+}
+
+static inline const PurchaseHistory *
+cvm_history_gross(const CustomerRecord *record)
+{
+	return record->gross > 0 ? (const PurchaseHistory *) ((const char *) record + record->gross) : NULL;
+}
 
 /* Whether the purchase models say anything of the customer. */
 static inline bool
@@ -188,6 +234,12 @@ typedef struct Population
 	double		monetary_cut[4];
 	CohortRow **cohorts;		/* CVM_COHORT_MONTHS rows, NULL where empty */
 	Names	   *prior_segments;
+	struct VanishedSum
+	{
+		double		value,
+					low;
+	}		   *vanished;		/* by prior segment: residual value of customers who are in no feed any more */
+	int			n_vanished;
 } Population;
 
 extern void cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Population *population);
@@ -259,6 +311,8 @@ extern int64 cvm_record_model(const RecomputePlan *plan, int64 run_id, const cha
 							  const cvm_fit_result *fit, int64 partner_id, const char *specification, const char *source);
 /* the parameters of a model of this portfolio and their covariance, to the last bit */
 extern void cvm_load_model(const RecomputePlan *plan, int64 model_id, const cvm_family *family, cvm_fit_result *fit);
+/* likewise of any family of a kind; false if there is no such model (any more) */
+extern bool cvm_load_any_model(const RecomputePlan *plan, int64 model_id, cvm_kind kind, cvm_fit_result *fit);
 /* ERROR if the customers of a table do not fit a pinned model */
 extern void cvm_check_pinned(const RecomputePlan *plan, const cvm_table *table, const cvm_fit_result *fit, int64 model_id);
 extern void cvm_reject_model(int64 model_id, const char *reason);
@@ -295,6 +349,7 @@ extern void cvm_row_of_history(const RecomputePlan *plan, const PurchaseHistory 
 
 /* ---------- segment.c ---------- */
 
+typedef struct Statement Statement;	/* statement.h */
 typedef struct SegmentRules SegmentRules;
 struct TupleTableSlot;
 
@@ -337,12 +392,12 @@ extern void cvm_check_score_column(const RecomputePlan *plan, const char *name, 
 extern char *cvm_partition_name(int64 run_id);
 /* creates score_<run_id>, fills and indexes it; returns the sums, [0] is all customers */
 extern SegmentSum *cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *population,
-									   const FittedPair *fit, MemoryContext context, int *n_sums);
+									   const FittedPair *fit, Statement *statement, MemoryContext context, int *n_sums);
 
 /* ---------- publish.c ---------- */
 
 extern void cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *population,
-						const FittedPair *fit, const SegmentSum *sums, int n_sums);
+						const FittedPair *fit, Statement *statement, const SegmentSum *sums, int n_sums);
 extern List *cvm_views_to_refresh(const RecomputePlan *plan);	/* of char *; reads the owner's relations */
 extern void cvm_refresh_views(const RecomputePlan *plan, const List *views);
 

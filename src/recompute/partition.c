@@ -19,6 +19,7 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datum.h"
@@ -30,6 +31,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "recompute/statement.h"
 #include "worker/shared.h"
 
 #define BATCH_ROWS 1000
@@ -43,7 +45,7 @@ typedef enum ScoreColumn
 	COL_RESIDUAL_VALUE, COL_RESIDUAL_LOW, COL_RESIDUAL_HIGH, COL_VALUE_AT_RISK,
 	COL_NEXT_PURCHASE_ON, COL_DAYS_SILENT, COL_IS_LAPSED, COL_REALISED_VALUE,
 	COL_RECENCY_SCORE, COL_FREQUENCY_SCORE, COL_MONETARY_SCORE, COL_SEGMENT, COL_SINCE,
-	COL_SUBSCRIPTIONS, COL_CONTRACT_MODEL_ID,
+	COL_SUBSCRIPTIONS, COL_CONTRACT_MODEL_ID, COL_CHANGES,
 	N_SCORE_COLUMNS
 } ScoreColumn;
 
@@ -79,7 +81,8 @@ static const ColumnSpec columns[N_SCORE_COLUMNS] = {
 	[COL_SEGMENT] = {"segment", TEXTOID, -1, true},
 	[COL_SINCE] = {"since", TIMESTAMPTZOID, -1, true},
 	[COL_SUBSCRIPTIONS] = {"subscriptions", INT4OID, -1, false},
-	[COL_CONTRACT_MODEL_ID] = {"contract_model_id", INT8OID, -1, false}
+	[COL_CONTRACT_MODEL_ID] = {"contract_model_id", INT8OID, -1, false},
+	[COL_CHANGES] = {"changes", FLOAT8ARRAYOID, -1, false}
 };
 
 typedef struct Writer
@@ -389,9 +392,22 @@ member_since(const Writer *writer, const CustomerRecord *record, int segment)
 	return writer->plan->as_of;
 }
 
+/* For cvm.explain: opening value, causes, closing value. */
+static Datum
+changes_array(const EquityChange *change)
+{
+	Datum		values[CVM_N_CAUSES + 2];
+
+	values[0] = Float8GetDatum(change->opening);
+	for (int i = 0; i < CVM_N_CAUSES; i++)
+		values[i + 1] = Float8GetDatum(change->cause[i]);
+	values[CVM_N_CAUSES + 1] = Float8GetDatum(change->closing);
+	return PointerGetDatum(construct_array(values, CVM_N_CAUSES + 2, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
 /* Fills the next slot; returns the customer's segment. */
 static int
-write_customer(Writer *writer, const CustomerRecord *record, const CustomerValue *value)
+write_customer(Writer *writer, const CustomerRecord *record, Size size, const CustomerValue *value, Statement *statement)
 {
 	TupleTableSlot *slot = writer->slots[writer->n];
 	MemoryContext old;
@@ -428,6 +444,14 @@ write_customer(Writer *writer, const CustomerRecord *record, const CustomerValue
 	segment = cvm_segment_of(writer->rules, slot);
 	set(writer, slot, COL_SEGMENT, writer->segment_texts[segment]);
 	set(writer, slot, COL_SINCE, TimestampTzGetDatum(member_since(writer, record, segment)));
+	if (statement)
+	{
+		EquityChange change;
+
+		cvm_statement_add(statement, record, size, value->valued ? value->residual_value : 0,
+						  cvm_segment_name(writer->rules, segment), &change);
+		set(writer, slot, COL_CHANGES, changes_array(&change));
+	}
 	MemoryContextSwitchTo(old);
 	if (++writer->n == BATCH_ROWS)
 		flush(writer);
@@ -481,7 +505,7 @@ finish_sum(SegmentSum *sum)
 }
 
 static void
-score_all(Writer *writer, Population *population, Valuer *valuer, SegmentSum *sums)
+score_all(Writer *writer, Population *population, Valuer *valuer, Statement *statement, SegmentSum *sums)
 {
 	char	   *record;
 	Size		size;
@@ -496,7 +520,7 @@ score_all(Writer *writer, Population *population, Valuer *valuer, SegmentSum *su
 
 		CHECK_FOR_INTERRUPTS();
 		cvm_value(valuer, customer, &value);
-		segment = write_customer(writer, customer, &value);
+		segment = write_customer(writer, customer, size, &value, statement);
 		add_customer(&sums[0], customer, &value);
 		add_customer(&sums[segment + 1], customer, &value);
 		if (++done % 16384 == 0)
@@ -506,7 +530,7 @@ score_all(Writer *writer, Population *population, Valuer *valuer, SegmentSum *su
 
 SegmentSum *
 cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *population,
-					const FittedPair *fit, MemoryContext context, int *n_sums)
+					const FittedPair *fit, Statement *statement, MemoryContext context, int *n_sums)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "cvm score", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
@@ -522,7 +546,7 @@ cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *populat
 	sums = MemoryContextAllocZero(context, sizeof(SegmentSum) * *n_sums);
 	for (int i = 0; i < *n_sums; i++)
 		sums[i].segment = MemoryContextStrdup(context, i == 0 ? "all" : cvm_segment_name(writer->rules, i - 1));
-	score_all(writer, population, valuer, sums);
+	score_all(writer, population, valuer, statement, sums);
 	for (int i = 0; i < *n_sums; i++)
 		finish_sum(&sums[i]);
 	cvm_valuer_free(valuer);

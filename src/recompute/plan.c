@@ -224,6 +224,8 @@ cvm_plan_load(RecomputePlan *plan)
 	plan->spend_family = family_column("spend_family", CVM_SPEND);
 	value = column("predictive_interval", &isnull);
 	plan->predictive_interval = isnull || DatumGetBool(value);
+	plan->history = float_column("history_seconds");
+	plan->equity_statement = DatumGetBool(some_column("equity_statement"));
 	plan->specification = jsonb_column(context, "specification");
 	plan->source = jsonb_column(context, "source");
 	plan->drift_threshold = float_column("drift_threshold");

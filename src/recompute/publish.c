@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "recompute/statement.h"
 #include "worker/shared.h"
 
 static Datum
@@ -175,32 +176,35 @@ static void
 move_pointer(const RecomputePlan *plan, int64 run_id, const FittedPair *fit)
 {
 	char	   *published = cvm_quote(plan, "published");
-	Oid			types[7] = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID};
-	char		nulls[8] = "       ";
-	Datum		values[7] = {
+	Oid			types[12] = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID,
+	FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID};
+	char		nulls[13] = "            ";
+	Datum		values[12] = {
 		Int64GetDatum(run_id), TimestampTzGetDatum(plan->as_of),
 		Int64GetDatum(fit->purchase_model_id), Int64GetDatum(fit->spend_model_id),
 		plan->currency ? CStringGetTextDatum(plan->currency) : (Datum) 0, Float8GetDatum(plan->margin),
-		Int64GetDatum(fit->retention_model_id)
+		Int64GetDatum(fit->retention_model_id), Float8GetDatum(plan->rate), Float8GetDatum(plan->unit_seconds),
+		Float8GetDatum(plan->value_horizon), Float8GetDatum(fit->shrunk_spend.theta[2]), CStringGetTextDatum(plan->basis)
 	};
 
 	if (fit->purchase_model_id == 0)
-		nulls[2] = nulls[3] = 'n';
+		nulls[2] = nulls[3] = nulls[10] = 'n';
 	if (plan->currency == NULL)
 		nulls[4] = 'n';
 	if (fit->retention_model_id == 0)
 		nulls[6] = 'n';
 	cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s", published), 0, NULL, NULL, NULL);
 	insert_row(plan, "published",
-			psprintf("INSERT INTO %s (only_row, run_id, as_of, published_at, published_xid, purchase_model_id, spend_model_id, currency, margin, retention_model_id)"
+			psprintf("INSERT INTO %s (only_row, run_id, as_of, published_at, published_xid, purchase_model_id, spend_model_id, currency, margin, retention_model_id,"
+					 " rate, unit_seconds, value_horizon, mean_spend, basis)"
 					 " VALUES (true, $1, $2, pg_catalog.clock_timestamp(), pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8,"
-					 " $3, $4, $5, $6, $7)", published),
-			7, types, values, nulls);
+					 " $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", published),
+			12, types, values, nulls);
 }
 
 void
 cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *population,
-			const FittedPair *fit, const SegmentSum *sums, int n_sums)
+			const FittedPair *fit, Statement *statement, const SegmentSum *sums, int n_sums)
 {
 	Oid			types[1] = {TIMESTAMPTZOID};
 	Datum		values[1] = {TimestampTzGetDatum(plan->as_of)};
@@ -210,6 +214,8 @@ cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *populatio
 			psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES IN ('" INT64_FORMAT "')",
 					 cvm_quote(plan, "score"), cvm_quote(plan, cvm_partition_name(run_id)), run_id),
 			0, NULL, NULL, NULL);
+	if (statement)
+		cvm_statement_write(statement, sums, n_sums);
 	cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s WHERE as_of OPERATOR(pg_catalog.=) $1", cvm_quote(plan, "equity")),
 			1, types, values, NULL);
 	for (int i = 0; i < n_sums; i++)

@@ -35,6 +35,7 @@
 #include "utils/timestamp.h"
 
 #include "models/shrunk.h"
+#include "recompute/statement.h"
 #include "recompute/owner.h"
 #include "recompute/recompute.h"
 #include "recompute/retention.h"
@@ -56,6 +57,7 @@ typedef struct Run
 	RecomputePlan *plan;
 	Population *population;
 	FittedPair *fit;
+	Statement  *statement;	/* NULL: none is made */
 	SegmentSum *sums;
 	int			n_sums;
 	const char *phase;
@@ -317,6 +319,7 @@ step_summarise(Run *run)
 
 	cvm_progress(run->run_id, run->phase = "summarise", 0, 0);
 	cvm_plan_load(run->plan);
+	cvm_prior_load(run->plan);
 	cvm_drop_leftovers(run->plan);
 	cvm_summarise(run->plan, run->run_id, run->context, run->population);
 	values[0] = Int64GetDatum(run->run_id);
@@ -496,7 +499,8 @@ static void
 step_score(Run *run)
 {
 	run->phase = "score";
-	run->sums = cvm_score_customers(run->plan, run->run_id, run->population, run->fit, run->context, &run->n_sums);
+	run->statement = cvm_statement_new(run->plan, run->run_id, run->population, run->fit, run->context);
+	run->sums = cvm_score_customers(run->plan, run->run_id, run->population, run->fit, run->statement, run->context, &run->n_sums);
 	record_phase(run, "publish");
 }
 
@@ -504,7 +508,7 @@ static void
 step_publish(Run *run)
 {
 	run->phase = "publish";
-	cvm_publish(run->plan, run->run_id, run->population, run->fit, run->sums, run->n_sums);
+	cvm_publish(run->plan, run->run_id, run->population, run->fit, run->statement, run->sums, run->n_sums);
 	cvm_mark_live(run->plan, run->fit);
 }
 

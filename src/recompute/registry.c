@@ -179,6 +179,27 @@ cvm_load_model(const RecomputePlan *plan, int64 model_id, const cvm_family *fami
 	SPI_freetuptable(SPI_tuptable);
 }
 
+bool
+cvm_load_any_model(const RecomputePlan *plan, int64 model_id, cvm_kind kind, cvm_fit_result *fit)
+{
+	Oid			types[2] = {INT8OID, TEXTOID};
+	Datum		values[2] = {Int64GetDatum(model_id), CStringGetTextDatum(plan->portfolio)};
+	bool		isnull;
+	CvmModel   *model;
+	bool		found = false;
+
+	if (cvm_spi(SPI_OK_SELECT, "SELECT model FROM cvm.fitted_model WHERE model_id = $1 AND portfolio = $2",
+				2, types, values, NULL) == 1)
+	{
+		model = (CvmModel *) PG_DETOAST_DATUM(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		found = cvm_model_family(model)->kind == kind;
+		if (found)
+			cvm_fit_of_model(model, fit);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
 static void
 load_pair(const RecomputePlan *plan, int64 purchase_model_id, int64 spend_model_id, FittedPair *fit)
 {

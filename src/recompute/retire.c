@@ -107,12 +107,12 @@ drop_run(const RecomputePlan *plan, int64 run_id, bool insist)
 				1, types, values, NULL);
 }
 
-/* Tries the first retired run above *after, never the published one. */
+/* Tries the first retired run above *after that the option history does not keep, never the published one. */
 static bool
 drop_next(const RecomputePlan *plan, int64 *after)
 {
-	Oid			types[1] = {INT8OID};
-	Datum		values[1] = {Int64GetDatum(*after)};
+	Oid			types[2] = {INT8OID, FLOAT8OID};
+	Datum		values[2] = {Int64GetDatum(*after), Float8GetDatum(plan->history)};
 	bool		isnull;
 	int64		replaced;
 	int64		waiting;
@@ -121,9 +121,11 @@ drop_next(const RecomputePlan *plan, int64 *after)
 				psprintf("SELECT r.run_id::pg_catalog.int8, r.replaced_by_xid::pg_catalog.int8, pg_catalog.count(*) OVER ()"
 						 " FROM %s AS r WHERE r.run_id OPERATOR(pg_catalog.>) $1"
 						 " AND NOT EXISTS (SELECT FROM %s AS p WHERE p.run_id OPERATOR(pg_catalog.=) r.run_id)"
+						 " AND NOT EXISTS (SELECT FROM cvm.run AS u WHERE u.run_id OPERATOR(pg_catalog.=) r.run_id"
+						 " AND u.finished_at OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => $2)))"
 						 " ORDER BY 1 LIMIT 1",
 						 cvm_quote(plan, "retired_run"), cvm_quote(plan, "published")),
-				1, types, values, NULL) != 1)
+				2, types, values, NULL) != 1)
 		return false;
 	*after = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	replaced = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));

@@ -76,7 +76,7 @@ column_names(Relation score)
 		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
 
 		if (!TupleDescAttr(desc, i)->attisdropped &&
-			strcmp(name, "run_id") != 0 && strcmp(name, "segment") != 0 && strcmp(name, "since") != 0)
+			strcmp(name, "run_id") != 0 && strcmp(name, "segment") != 0 && strcmp(name, "since") != 0 && strcmp(name, "changes") != 0)
 			appendStringInfo(&names, "%s, ", name);
 	}
 	for (int i = 0; i < lengthof(value_columns); i++)
@@ -91,8 +91,27 @@ rule_error_context(void *arg)
 	const Rule *rule = arg;
 
 	errcontext("segment rule at position %d: %s", rule->position, rule->predicate);
-	if (rule->score != NULL && geterrcode() == ERRCODE_UNDEFINED_COLUMN)
-		errhint("A rule may use %s.", column_names(rule->score));
+	if (rule->score == NULL)
+		return;
+	/* the parser takes it for a constraint, and says so */
+	switch (geterrcode())
+	{
+		case ERRCODE_UNDEFINED_COLUMN:
+			errhint("A rule may use %s.", column_names(rule->score));
+			break;
+		case ERRCODE_GROUPING_ERROR:
+			errmsg("a segment rule can not use aggregate functions");
+			errhint("A rule looks at one customer at a time: its columns are those of customer_value.");
+			break;
+		case ERRCODE_WINDOWING_ERROR:
+			errmsg("a segment rule can not use window functions");
+			errhint("A rule looks at one customer at a time: its columns are those of customer_value.");
+			break;
+		case ERRCODE_FEATURE_NOT_SUPPORTED:
+			errmsg("a segment rule can not use subqueries or functions that return several rows");
+			errhint("A rule looks at one customer at a time: its columns are those of customer_value.");
+			break;
+	}
 }
 
 /* The predicate's parse tree: SELECT <predicate>, and nothing but one expression. */
@@ -113,7 +132,7 @@ parse_predicate(const char *predicate)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("a segment rule must be one boolean expression over the columns of score")));
+			 errmsg("a segment rule must be one boolean expression over the columns of customer_value")));
 	return NULL;
 }
 
@@ -144,7 +163,7 @@ compile(EState *estate, Rule *rule, Relation score)
 	addNSItemToQuery(pstate, item, true, true, true);
 	pstate->p_post_columnref_hook = value_column;
 	expression = transformExpr(pstate, parse_predicate(rule->predicate), EXPR_KIND_CHECK_CONSTRAINT);
-	expression = coerce_to_boolean(pstate, expression, "SEGMENT RULE");
+	expression = coerce_to_boolean(pstate, expression, "a segment rule");
 	assign_expr_collations(pstate, expression);
 	state = ExecPrepareExpr((Expr *) expression, estate);
 	free_parsestate(pstate);

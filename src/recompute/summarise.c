@@ -10,6 +10,8 @@
  */
 #include "engine.h"
 
+#include <math.h>
+
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -24,6 +26,7 @@
 
 #include "recompute/buckets.h"
 #include "recompute/population.h"
+#include "recompute/statement.h"
 #include "recompute/subscription.h"
 #include "worker/shared.h"
 
@@ -179,12 +182,13 @@ receive_subscription(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* customer, segment, since of the published run */
+/* customer, segment, since, residual value of the published run */
 static bool
 receive_prior(TupleTableSlot *slot, DestReceiver *self)
 {
 	Summary    *summary = (Summary *) self;
 	CvmPurchase prior = {.scale = CVM_EVENT_PRIOR};
+	double		residual;
 	MemoryContext old;
 
 	slot_getallattrs(slot);
@@ -192,7 +196,9 @@ receive_prior(TupleTableSlot *slot, DestReceiver *self)
 		return true;
 	old = MemoryContextSwitchTo(summary->row_context);
 	prior.at = DatumGetTimestampTz(slot->tts_values[2]);
-	prior.mantissa = cvm_names_add(summary->population->prior_segments, TextDatumGetCString(slot->tts_values[1]));
+	prior.period = cvm_names_add(summary->population->prior_segments, TextDatumGetCString(slot->tts_values[1]));
+	residual = slot->tts_isnull[3] ? 0 : DatumGetFloat8(slot->tts_values[3]);
+	memcpy(&prior.mantissa, &residual, sizeof(residual));
 	cvm_buckets_add(summary->buckets, slot->tts_values[0], &prior);
 	MemoryContextReset(summary->row_context);
 	MemoryContextSwitchTo(old);
@@ -203,7 +209,7 @@ receive_prior(TupleTableSlot *slot, DestReceiver *self)
 static void
 check_prior_types(const Summary *summary, TupleDesc desc)
 {
-	static const char *const names[] = {"customer_id", "segment", "since"};
+	static const char *const names[] = {"customer_id", "segment", "since", "residual_value"};
 
 	for (int i = 0; i < (int) lengthof(names); i++)
 		cvm_check_score_column(summary->plan, names[i], TupleDescAttr(desc, i)->atttypid,
@@ -314,23 +320,115 @@ receive(Summary *summary, const char *query, const char *feed, void (*start) (De
 
 /* ---------- one record per customer ---------- */
 
-/* What follows a record with subscriptions: the key's bytes, and they. */
-static char *
-tail_with_subscriptions(const CustomerEvents *customer, Size *size)
+/* What is appended to a record: the key's bytes, subscriptions, histories; everything aligned. */
+typedef struct RecordTail
 {
-	Size		key_size = MAXALIGN(customer->key_size);
-	SubscriptionList *list;
-	char	   *tail;
+	char	   *bytes;
+	Size		size;
+} RecordTail;
 
-	*size = key_size + CVM_SUBSCRIPTION_LIST_SIZE(customer->n_subscriptions);
-	tail = MemoryContextAllocExtended(CurrentMemoryContext, *size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	memcpy(tail, customer->key_bytes, customer->key_size);
-	list = (SubscriptionList *) (tail + key_size);
+/* Room for so much more; returns its offset from the record. */
+static uint32
+extend(RecordTail *tail, Size size)
+{
+	Size		before = MAXALIGN(tail->size);
+	char	   *bytes = MemoryContextAllocExtended(CurrentMemoryContext, before + size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	if (tail->size > 0)
+		memcpy(bytes, tail->bytes, tail->size);
+	tail->bytes = bytes;
+	tail->size = before + size;
+	return sizeof(CustomerRecord) + before;
+}
+
+static void
+append_subscriptions(const CustomerEvents *customer, RecordTail *tail, CustomerRecord *record)
+{
+	SubscriptionList *list;
+
+	record->subscriptions = extend(tail, CVM_SUBSCRIPTION_LIST_SIZE(customer->n_subscriptions));
+	list = (SubscriptionList *) (tail->bytes + record->subscriptions - sizeof(CustomerRecord));
 	list->n = customer->n_subscriptions;
 	for (int i = 0; i < customer->n_subscriptions; i++)
 		list->item[i] = cvm_subscription_unpack(&customer->subscriptions[i]);
 	cvm_subscriptions_sort(list);
-	return tail;
+}
+
+static bool
+is_purchase(const CvmPurchase *row)
+{
+	return row->kind == CVM_PURCHASE || (row->kind == CVM_BY_AMOUNT && row->mantissa >= 0);
+}
+
+/* The history of the rows that are wanted; offset of it. */
+static uint32
+append_history(const Summary *summary, CvmPurchase *rows, int n, RecordTail *tail)
+{
+	uint32		offset = extend(tail, sizeof(PurchaseHistory));
+	int			n_periods;
+
+	cvm_history_build(&summary->plan->calendar, rows, n,
+					  (PurchaseHistory *) (tail->bytes + offset - sizeof(CustomerRecord)), &n_periods);
+	return offset;
+}
+
+/*
+ * For the statement: the history up to the run before, and that without the refunds
+ * since, of those who have a row since; building one uses up its rows.
+ */
+static void
+append_histories(const Summary *summary, const CustomerEvents *customer, RecordTail *tail, CustomerRecord *record)
+{
+	TimestampTz as_of = summary->plan->prior.as_of;
+	CvmPurchase *rows;
+	int			earlier = 0;
+	int			refunds = 0;
+	int			n = 0;
+
+	for (int i = 0; i < customer->n_purchases; i++)
+	{
+		const CvmPurchase *row = &customer->purchases[i];
+
+		earlier += row->at <= as_of;
+		if (row->at <= as_of)
+			continue;
+		record->bought_later |= is_purchase(row);
+		refunds += row->mantissa < 0 && !is_purchase(row);
+	}
+	record->later = earlier < customer->n_purchases;
+	if (!record->later)
+		return;
+	rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CvmPurchase) * customer->n_purchases);
+	for (int i = 0; i < customer->n_purchases; i++)
+		if (customer->purchases[i].at <= as_of)
+			rows[n++] = customer->purchases[i];
+	if (n > 0)
+		record->before = append_history(summary, rows, n, tail);
+	if (refunds > 0)
+	{
+		n = 0;
+		for (int i = 0; i < customer->n_purchases; i++)
+			if (customer->purchases[i].at <= as_of || customer->purchases[i].mantissa >= 0 || is_purchase(&customer->purchases[i]))
+				rows[n++] = customer->purchases[i];
+		record->gross = append_history(summary, rows, n, tail);
+	}
+	pfree(rows);
+}
+
+/* Was a customer of the run before, and is in no feed any more. */
+static void
+count_vanished(Population *population, const CustomerEvents *customer)
+{
+	struct VanishedSum *sum;
+	double		value = customer->prior_residual;
+	double		total;
+
+	if (customer->prior_segment < 0 || customer->prior_segment >= population->n_vanished || !isfinite(value))
+		return;
+	sum = &population->vanished[customer->prior_segment];
+	total = sum->value + value;
+	sum->low += fabs(sum->value) >= fabs(value) ? (sum->value - total) + value : (value - total) + sum->value;
+	sum->value = total;
 }
 
 static void
@@ -339,23 +437,27 @@ summarise_customer(void *context, const CustomerEvents *customer)
 	Summary    *summary = context;
 	Population *population = summary->population;
 	CustomerRecord record;
-	const char *tail = customer->key_bytes;
-	Size		tail_size = customer->key_size;
+	RecordTail	tail = {unconstify(char *, customer->key_bytes), customer->key_size};
 
 	if (customer->n_purchases == 0 && customer->n_subscriptions == 0)
-		return;					/* was a member once, is in no feed any more */
+	{
+		count_vanished(population, customer);
+		return;
+	}
 	memset(&record, 0, sizeof(record));
 	record.key = customer->key;
 	record.prior_segment = customer->prior_segment;
 	record.prior_since = customer->prior_since;
+	record.prior_residual = customer->prior_residual;
 	if (customer->n_subscriptions > 0)
 	{
 		population->n_subscribers++;
-		record.subscriptions = sizeof(CustomerRecord) + MAXALIGN(customer->key_size);
-		tail = tail_with_subscriptions(customer, &tail_size);
+		append_subscriptions(customer, &tail, &record);
 	}
+	if (cvm_has_statement(summary->plan))
+		append_histories(summary, customer, &tail, &record);
 	cvm_count_customer(summary->stats, customer->purchases, customer->n_purchases, &record);
-	cvm_spool_add(population->customers, &record, sizeof(CustomerRecord), tail, tail_size);
+	cvm_spool_add(population->customers, &record, sizeof(CustomerRecord), tail.bytes, tail.size);
 }
 
 static void
@@ -380,7 +482,7 @@ summarise_buckets(Summary *summary)
 static char *
 prior_query(const RecomputePlan *plan)
 {
-	return psprintf("SELECT s.customer_id, s.segment, s.since FROM %s AS s"
+	return psprintf("SELECT s.customer_id, s.segment, s.since, s.residual_value FROM %s AS s"
 					" WHERE s.run_id OPERATOR(pg_catalog.=) (SELECT pg_catalog.max(p.run_id) FROM %s AS p)",
 					cvm_quote(plan, "score"), cvm_quote(plan, "published"));
 }
@@ -437,6 +539,8 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 		receive(summary, prior_query(plan), "segments of the published run", start_prior, receive_prior);
 	}
 	PopActiveSnapshot();
+	population->n_vanished = cvm_names_count(population->prior_segments);
+	population->vanished = MemoryContextAllocZero(context, sizeof(*population->vanished) * (population->n_vanished + 1));
 	summarise_buckets(summary);
 	cvm_population_end(summary->stats);
 	cvm_spool_rewind(population->customers);	/* writes what is buffered while the file's owner lives */

@@ -191,8 +191,13 @@ compute_figures(const RecomputePlan *plan, const cvm_fit_result *fit, const cvm_
 	const cvm_family *family = fit->family;
 	const double *theta = fit->theta;
 
-	figures->expected = family->expected_if_alive(theta, row, plan->horizon);
 	figures->discounted = family->discounted_if_alive(theta, row, plan->rate, plan->value_horizon);
+	if (plan->value_only)
+	{
+		figures->expected = figures->none = figures->next = 0;
+		return;
+	}
+	figures->expected = family->expected_if_alive(theta, row, plan->horizon);
 	figures->none = family->pmf_if_alive(theta, row, plan->horizon, 0);
 	figures->next = family->next_purchase_if_alive(theta, row, 0.5);
 }

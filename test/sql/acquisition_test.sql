@@ -37,6 +37,14 @@ SELECT sum(cvm.spent_before(10, '2024-01-01', '2024-01-07', d + 1) - cvm.spent_b
 FROM generate_series(0, 9) AS i, LATERAL (SELECT date '2023-12-30' + i AS d) AS day;
 -- without channels in one of the two only blended cost can be had
 SELECT DISTINCT scope FROM cvm.acquisition_of('orders', '{"customer": "customer", "at": "at", "amount": "amount"}', 'spend', :'pay', '2024-01-01', '2024-05-01');
+-- by campaign, the channel mapped or not: spring brought a and c for 60, autumn b for 31 in January and d for 29 in February, and e came without
+CREATE TABLE campaign_orders AS SELECT o.*, CASE customer WHEN 'a' THEN 'spring' WHEN 'c' THEN 'spring' WHEN 'b' THEN 'autumn' WHEN 'd' THEN 'autumn' END AS campaign FROM orders o;
+CREATE TABLE campaign_spend AS SELECT s.*, CASE WHEN amount = 60 AND ended_at IS NULL THEN 'spring' WHEN amount = 60 THEN 'autumn' END AS campaign FROM spend s;
+SELECT period_on, scope, channel, campaign, spend, new_customers, acquisition_cost, reason
+FROM cvm.acquisition_of('campaign_orders', '{"customer": "customer", "at": "at", "amount": "amount", "campaign": "campaign"}', 'campaign_spend',
+                        '{"at": "at", "amount": "amount", "campaign": "campaign", "purpose": "purpose", "ended_at": "ended_at"}', '2024-01-01', '2024-03-01');
+SELECT scope, count(*), sum(spend) AS spend, sum(new_customers) AS new_customers
+FROM cvm.acquisition_of('campaign_orders', :'buy'::jsonb || '{"campaign": "campaign"}', 'campaign_spend', :'pay'::jsonb || '{"campaign": "campaign"}', '2024-01-01', '2024-05-01') GROUP BY 1 ORDER BY 1;
 -- the textbook: 50,000 for 400 new customers
 CREATE TABLE crowd AS SELECT i AS customer, date '2024-01-01' + i % 31 AS at, 24 AS amount FROM generate_series(1, 400) AS i;
 CREATE TABLE budget AS SELECT date '2024-01-01' AS at, 50000 AS amount;
@@ -52,7 +60,8 @@ FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01
 -- at a margin of 60 % January's 39, 87, 105: it takes a third month; seen a month earlier it has not yet
 SELECT cohort_on, profit, payback_periods, is_censored FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01', margin => 0.6) WHERE cohort_on = '2024-01-01';
 SELECT cohort_on, profit, payback_periods, is_censored, reason FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-03-01', margin => 0.6);
--- at a loss never, and without spend at once
+-- at a loss or at a margin of 0 never, and without spend at once
+SELECT cohort_on, profit, payback_periods, is_censored, reason FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-02-01', margin => 0);
 SELECT cohort_on, profit, payback_periods, is_censored, reason FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-02-01', margin => -0.1);
 SELECT cohort_on, customers, spend, payback_periods, is_censored, reason FROM cvm.payback_of('orders', :'buy', 'spend', :'pay', '2023-05-01', '2023-06-01');
 -- LTV:CAC with lifetime values of any relation: (150 + 90 + 33) / 91 = 3

@@ -62,5 +62,16 @@ SELECT dimension, customers, cross_sold, cross_sell_revenue, up_sold, reason FRO
 SELECT cross_sold, up_sold FROM cvm.cross_sell('xs', '2024-01-01', '2025-01-01', '{25,35}') WHERE dimension = 'total';
 SELECT * FROM cvm.category_rules('xs', '2023-01-01', '2025-01-01');
 SELECT customer, category, because_of, confidence FROM cvm.next_categories('xs', '2023-01-01', '2025-01-01');
+-- campaign and tier are columns of the feed: as of the relation above
+SELECT cvm.add_feed('xs', 'purchases', 'cross_sell_test.line', :'map');
+SELECT dimension, name, cross_sold, cross_sell_revenue, up_sold, up_sell_revenue FROM cvm.cross_sell('xs', '2024-01-01', '2025-01-01') WHERE dimension <> 'segment';
+SELECT cvm.add_feed('xs', 'purchases', 'cross_sell_test.line', '{"customer": "customer", "at": "at", "amount": "amount", "tier": "campaign"}');
+-- future value in the shares of these sales: of 95 cross-sold 17 and up-sold 10
+CALL cvm.recompute('xs', '2025-01-02');
+SELECT customers, round((cross_sell_value / future_value)::numeric, 9) AS cross_share, round((up_sell_value / future_value)::numeric, 9) AS up_share, abs(base_value + cross_sell_value + up_sell_value - future_value) < 1e-6 * future_value AS adds_up,
+       referral_value, reason FROM cvm.future_value('xs', '2024-01-01', '2025-01-01') WHERE is_total;
+SELECT round(17 / 95.0, 9) AS cross_share, round(10 / 95.0, 9) AS up_share;
+-- nothing sold before and nothing in the window: no share
+SELECT future_value > 0 AS has_value, base_value, cross_sell_value, up_sell_value, reason FROM cvm.future_value('xs', '2010-01-01', '2010-02-01') WHERE is_total;
 SELECT cvm.drop_portfolio('xs');
 DROP SCHEMA cross_sell_test CASCADE;

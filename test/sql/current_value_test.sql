@@ -60,7 +60,8 @@ SELECT first_on, revenue, first_revenue, repeat_revenue, orders, purchase_days F
 UPDATE orders SET cost = NULL WHERE order_id = 3;
 SELECT customer, revenue, profit, reason FROM cvm.purchase_value_of('orders', :'mapping', '2024-01-01', '2024-02-01') WHERE customer IN ('a', 'b');
 SELECT segment, revenue, profit, profit_per_customer, reason FROM cvm.current_value_of('orders', :'mapping', '2024-01-01', '2024-02-01', segments => 'segment');
--- a cost above the price is a loss, and a negative margin too
+-- a cost above the price is a loss, and a negative margin too; a margin of 0 earns nothing
+SELECT sum(revenue) AS revenue, sum(profit) AS profit FROM cvm.purchase_value_of('sale', '{"customer": "who", "at": "day", "amount": "total"}', '2024-03-01', '2024-04-01', margin => 0);
 SELECT customer, profit FROM cvm.purchase_value_of('sale', '{"customer": "who", "at": "day", "amount": "total"}', '2024-03-01', '2024-04-01', margin => -0.5);
 -- rows without a customer, a time or an amount, or at no time at all, are left out
 INSERT INTO orders VALUES (NULL, '2024-01-10', 1, 1, 20), ('z', NULL, 1, 1, 21), ('z', '2024-01-10', NULL, 1, 22), ('z', '-infinity', 1, 1, 23), ('z', 'infinity', 1, 1, 24);

@@ -130,6 +130,10 @@ CALL cvm.recompute('apart', '2024-01-01 00:00+00');
 SELECT first_at AT TIME ZONE 'UTC' AS first_at, repeat_periods = (SELECT count(*) FROM orders WHERE id = 1 AND ordered_at <= '2024-01-01 00:00+00') AS repeats
 FROM cvm_apart.customer WHERE customer_id = 1;
 
+-- customers of another type than the output has: refused where they are mapped, and the mapping stays
+SELECT cvm.add_feed('apart', 'purchases', 'texts', '{"customer": "who", "at": "ordered_at", "amount": "amount"}');
+SELECT relation FROM cvm.feeds WHERE portfolio = 'apart';
+
 DROP VIEW plain;
 SELECT count(cvm.drop_portfolio(p)) FROM unnest('{plain,big,long,apart}'::text[]) p;
 DROP SCHEMA feed_test CASCADE;

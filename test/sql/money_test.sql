@@ -1,4 +1,9 @@
 -- money: refunds, currencies, time zones and costs against tables that were computed by hand
+--
+-- 72 cases.  Refunds 1 to 26: in part, in full, above the order, in parts, before it, of another's, of nobody's, not known yet, taken
+-- back, lines, vouchers.  Currencies 30 to 44: rate of the day, of the order, over a weekend, in two currencies, to the last cent.
+-- Days of 23 and 25 hours, 50 to 59: their first and last second, and the rates on them; 70 to 75 as local times, that do not exist
+-- and that occur twice.  Costs 80 to 94, on three bases.  Each through the recompute and through the measures of a window.
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
@@ -185,6 +190,10 @@ END $$;
 SELECT 'expected' AS side, d.* FROM (TABLE truth EXCEPT SELECT * FROM found('money')) d
 UNION ALL SELECT 'found', d.* FROM (SELECT * FROM found('money') EXCEPT TABLE truth) d ORDER BY customer_id, side;
 SELECT (SELECT count(*) FROM truth) AS cases, (SELECT count(*) FROM found('money')) AS found;
+-- the measures of a window convert and count the same way: the cases that are not as computed by hand
+SELECT count(*) AS cases, count(*) FILTER (WHERE (t.orders, t.money, CASE WHEN t.orders > 0 THEN t.x + 1 ELSE 0 END, (t.first_at AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin')::date)
+    IS DISTINCT FROM (v.orders::int, round(v.revenue, 6), v.purchase_days::int, v.first_on)) AS differ
+FROM truth t LEFT JOIN cvm.purchase_value('money', '2023-01-01', '2024-12-01') v ON v.customer = t.customer_id::text;
 -- published values are these, and every row of the feed is accounted for
 SELECT count(*) AS differ FROM truth t JOIN cvm_money.clv v USING (customer_id) WHERE v.realised_value <> round(t.money, 4);
 SELECT r.purchases = (SELECT count(*) FROM sales) AS all_rows, r.purchases_after_as_of, r.value_basis FROM cvm.job_runs r WHERE portfolio = 'money';
@@ -207,8 +216,18 @@ SELECT * FROM found('money') WHERE customer_id IN (1, 15) ORDER BY 1;
 -- rates that are missing or no rates: an error that names them; what was published stays
 CALL cvm.recompute('money', '2024-12-07 00:00+00');
 SELECT level, finding, hint FROM cvm.check('money') WHERE level = 'error';
+-- as they are of a measure, but not of one whose window ends before that row
+SELECT cvm.current_value('money', '2024-01-01', '2024-12-07');
+SELECT cvm.cohorts('money', '2024-01-01', '2024-12-07');
+SELECT count(*) FROM cvm.purchase_value('money', '2024-01-01', '2024-12-05');
+-- a relation of any kind takes the rates of a portfolio that is named
+SELECT customer, revenue FROM cvm.purchase_value_of('sales', '{"customer": "customer_id", "at": "sold_at", "amount": "amount", "currency": "currency", "portfolio": "money"}', '2024-01-01', '2024-02-01')
+WHERE customer IN ('30', '33', '38') ORDER BY 1;
+SELECT cvm.purchase_value_of('sales', '{"customer": "customer_id", "at": "sold_at", "amount": "amount", "currency": "currency"}', '2024-01-01', '2024-02-01');
+SELECT cvm.purchase_value_of('sales', '{"customer": "customer_id", "at": "sold_at", "amount": "amount", "currency": "currency", "portfolio": "nobody"}', '2024-01-01', '2024-02-01');
 INSERT INTO rates VALUES ('CHF', '2024-12-04', 0);
 CALL cvm.recompute('money', '2024-12-07 00:00+00');
+SELECT cvm.current_value('money', '2024-01-01', '2024-12-07');
 UPDATE rates SET rate = -1 WHERE code = 'CHF';
 CALL cvm.recompute('money', '2024-12-07 00:00+00');
 UPDATE rates SET rate = 'NaN' WHERE code = 'CHF';
@@ -243,6 +262,7 @@ CALL cvm.recompute('money', '2024-12-07 00:00+00');
 SELECT level, finding FROM cvm.check('money') WHERE level = 'error';
 SELECT cvm.alter_portfolio('money', '{"portfolio_currency": null}');
 CALL cvm.recompute('money', '2024-12-07 00:00+00');
+SELECT cvm.current_value('money', '2024-01-01', '2024-12-07');
 
 -- times of other types: 02:30 of 31 March does not exist in Berlin, that of 27 October does twice, a date is its midnight
 CREATE TABLE local_sales AS SELECT customer_id, order_no, sold_at AT TIME ZONE 'Europe/Berlin' AS sold_at, amount FROM sales WHERE customer_id > 1000;
@@ -280,6 +300,9 @@ SELECT cvm.create_portfolio('odd_costs', 'odd_costs', 'customer', 'at', 'amount'
 BEGIN; INSERT INTO odd_costs VALUES (1, '2024-01-01', 5, 'NaN', 0); CALL cvm.recompute('odd_costs', '2024-12-01 00:00+00'); ROLLBACK;
 BEGIN; INSERT INTO odd_costs VALUES (1, '2024-01-01', 5, 1, '-Infinity'); CALL cvm.recompute('odd_costs', '2024-12-01 00:00+00'); ROLLBACK;
 BEGIN; INSERT INTO odd_costs VALUES (1, '2024-01-01', 'NaN', 1, 0); CALL cvm.recompute('odd_costs', '2024-12-01 00:00+00'); ROLLBACK;
+INSERT INTO odd_costs VALUES (1, '2024-01-01', 5, 'NaN', 0), (1, '2024-01-02', 5, 1, '-Infinity'), (1, '2024-01-03', 5, 'Infinity', 'NaN');
+SELECT level, finding, hint FROM cvm.check('odd_costs') WHERE finding ~ 'row';
+SELECT cvm.current_value('odd_costs', '2024-01-01', '2024-02-01');
 SELECT cvm.drop_portfolio('odd_costs');
 -- the context names the feed, not the query over it
 \set SHOW_CONTEXT errors
@@ -341,6 +364,12 @@ SELECT count(*) AS cases,
        count(*) FILTER (WHERE (e.orders, e.x, e.margin, coalesce(e.mean_spend, -99)) = (m.orders, m.x, m.money, coalesce(m.mean_spend, -99))) AS margin,
        count(*) FILTER (WHERE (e.orders, e.x, e.net) = (n.orders, n.x, n.money)) AS net
 FROM expected e LEFT JOIN found('sold') s USING (customer_id) LEFT JOIN found('margin') m USING (customer_id) LEFT JOIN found('net') n USING (customer_id);
+-- the profit of a measure is the value
+SELECT count(*) AS cases, count(*) FILTER (WHERE (s.orders::bigint, s.money, m.money, n.money) IS DISTINCT FROM (a.orders, a.revenue, b.profit, c.profit)) AS differ
+FROM found('sold') s JOIN found('margin') m USING (customer_id) JOIN found('net') n USING (customer_id)
+LEFT JOIN cvm.purchase_value('sold', '2024-01-01', '2024-12-01') a ON a.customer = s.customer_id::text
+LEFT JOIN cvm.purchase_value('margin', '2024-01-01', '2024-12-01') b ON b.customer = s.customer_id::text
+LEFT JOIN cvm.purchase_value('net', '2024-01-01', '2024-12-01') c ON c.customer = s.customer_id::text;
 -- published as they are, without a margin on top
 SELECT count(*) AS differ FROM cvm_margin.customer WHERE realised_value <> round(cvm.total_spend(history), 4);
 SELECT spend_left_out FROM cvm.job_runs WHERE portfolio = 'margin';
