@@ -127,7 +127,7 @@ COMMENT ON COLUMN cvm.campaign_effect_row.warning IS 'not_alike_before: the tren
 COMMENT ON COLUMN cvm.campaign_effect_row.reason IS 'why there is no effect: ends_before_start, nobody_reached, unfinished (the period after the start is not over), no_known_customers (nobody reached was a customer before the first period), no_comparison, no_model and no_residual_value (clv), too_few, no_variance';
 
 CREATE FUNCTION cvm.campaign_effects(portfolio text, campaign text DEFAULT NULL, comparison regclass DEFAULT NULL, days integer DEFAULT 30, periods_before integer DEFAULT 3,
-    most_customers integer DEFAULT 20000) RETURNS SETOF cvm.campaign_effect_row
+    most_customers integer DEFAULT 20000, from_on date DEFAULT NULL) RETURNS SETOF cvm.campaign_effect_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB' AS $$
 #variable_conflict use_column
 DECLARE
@@ -169,7 +169,7 @@ BEGIN
             FROM (SELECT coalesce(r.campaign, p.campaign) AS campaign, coalesce(r.first_on, p.first_on) AS starts_on, greatest(r.last_on, p.last_on) AS ends_on, coalesce(r.reached, 0) AS reached,
                          CASE WHEN p.cost IS NOT NULL OR %4$L THEN coalesce(r.cost, 0) + coalesce(p.cost, 0) END AS cost,
                          coalesce(p.is_odd, false) OR coalesce(p.last_on < r.first_on, false) AS is_odd
-                  FROM reach r FULL JOIN paid p ON p.campaign = r.campaign) c
+                  FROM reach r FULL JOIN paid p ON p.campaign = r.campaign) c WHERE $3 IS NULL OR c.starts_on >= $3
         ), unit AS (SELECT c.campaign AS unit, c.starts_on AS before_to, c.starts_on AS after_from, $7 AS days, c.panel_from FROM campaign c WHERE c.reason IS NULL),
         reached_known AS MATERIALIZED (
             SELECT u.unit, t.customer, k.place, t.first_on < u.after_from + u.days AS in_time FROM unit u JOIN touched t ON t.campaign = u.unit JOIN known k ON k.customer = t.customer AND k.first_on < u.panel_from
@@ -201,21 +201,21 @@ BEGIN
         CASE WHEN comparison IS NULL THEN '' ELSE format('LEFT JOIN (SELECT DISTINCT %s AS customer FROM %s AS f) x ON x.customer = k.customer', cvm.measure_expression(comparison, 'customer', 'customer_id', 'UTC'), comparison) END,
         CASE WHEN comparison IS NULL THEN 'true' ELSE 'x.customer IS NOT NULL' END,
         cvm.movement_query(campaign_effects.periods_before, coalesce(value, 'SELECT NULL::text, NULL::boolean, NULL::float8[], NULL::float8, NULL::float8 WHERE false')), value IS NOT NULL)
-    USING run.as_of, run.as_of + interval '1 microsecond', NULL::jsonb, NULL::text, feed.time_zone, campaign_effects.campaign, campaign_effects.days, campaign_effects.periods_before,
+    USING run.as_of, run.as_of + interval '1 microsecond', campaign_effects.from_on, NULL::text, feed.time_zone, campaign_effects.campaign, campaign_effects.days, campaign_effects.periods_before,
           campaign_effects.most_customers, run.margin;
     IF NOT FOUND AND campaign_effects.campaign IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no campaign "%s" up to as_of', campaign_effects.campaign),
             HINT = format('SELECT DISTINCT campaign FROM cvm.campaign_effects(%L);', portfolio);
     END IF;
 END $$;
-COMMENT ON FUNCTION cvm.campaign_effects(text, text, regclass, integer, integer, integer) IS
-'What campaigns moved, as of the published run: for each campaign of the feeds touchpoints (whom it reached, at what cost) and spend (its cost), the revenue, purchases and residual value of those it reached, in the period of so many days from its start against periods_before periods before it, less the same of the comparison: the customers in the column customer_id of comparison, unless given all whom it did not reach (cvm.difference_in_differences). Only customers whose first purchase lies before the first period are compared, and of those reached only those reached within the period. It is the effect only if both groups would have moved alike: read warning, the trends before, and standardised_difference; campaigns choose whom they reach. Residual value is that of the models live now, from purchases up to the day, one period before the start, at the start and a period after, of a fifth as many customers. Of groups above most_customers a part is taken by a hash of the customer. Segments as published know what happened after the campaign: a comparison from them is a comparison chosen by the outcome. Money is on the portfolio''s value basis. Needs SELECT on the feeds. 55000 before the first recompute and where no campaign is mapped, 42704 without a touchpoints feed or such a campaign, 22023 for arguments outside their domain, 42703 and 42804 for the comparison, 42501.';
+COMMENT ON FUNCTION cvm.campaign_effects(text, text, regclass, integer, integer, integer, date) IS
+'What campaigns moved, as of the published run: for each campaign of the feeds touchpoints (whom it reached, at what cost) and spend (its cost), the revenue, purchases and residual value of those it reached, in the period of so many days from its start against periods_before periods before it, less the same of the comparison: the customers in the column customer_id of comparison, unless given all whom it did not reach (cvm.difference_in_differences). Only customers whose first purchase lies before the first period are compared, and of those reached only those reached within the period. It is the effect only if both groups would have moved alike: read warning, the trends before, and standardised_difference; campaigns choose whom they reach. Residual value is that of the models live now, from purchases up to the day, one period before the start, at the start and a period after, of a fifth as many customers. Of groups above most_customers a part is taken by a hash of the customer. from_on: only campaigns that began on this day or later. Segments as published know what happened after the campaign: a comparison from them is a comparison chosen by the outcome. Money is on the portfolio''s value basis. Needs SELECT on the feeds. 55000 before the first recompute and where no campaign is mapped, 42704 without a touchpoints feed or such a campaign, 22023 for arguments outside their domain, 42703 and 42804 for the comparison, 42501.';
 
 CREATE FUNCTION cvm.campaign_effect_report(portfolio text) RETURNS SETOF cvm.campaign_effect_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF cvm.has_published(portfolio) AND EXISTS (SELECT FROM cvm.feed f WHERE f.portfolio = campaign_effect_report.portfolio AND f.kind = 'touchpoints' AND f.columns ? 'campaign') THEN
-        RETURN QUERY SELECT v.* FROM cvm.campaign_effects(portfolio) v;
+        RETURN QUERY SELECT v.* FROM cvm.campaign_effects(portfolio, from_on => (SELECT (r.as_of AT TIME ZONE cvm.option_text(r.options, 'time_zone', 'UTC') - interval '1 year')::date FROM cvm.published_run(portfolio) r)) v;
     END IF;
 END $$;
-COMMENT ON FUNCTION cvm.campaign_effect_report(text) IS 'What the materialized view campaign_effect shows: cvm.campaign_effects; no rows before the first run and without touchpoints that have a campaign.';
+COMMENT ON FUNCTION cvm.campaign_effect_report(text) IS 'What the materialized view campaign_effect shows: cvm.campaign_effects of campaigns that began within a year before as_of; no rows before the first run and without touchpoints that have a campaign.';

@@ -117,7 +117,8 @@ BEGIN
             SELECT g.*, lead(g.entered_at) OVER v AS left_at, lead(g.place) OVER v AS left_for, lag(nullif(g.place, 0)) OVER v AS entered_from,
                    extract(epoch FROM coalesce(lead(g.entered_at) OVER v, $1) - g.entered_at)::float8 / 86400 AS days
             FROM (SELECT p.customer, p.stay, (p.stay & 127)::integer AS place, min(p.at) AS entered_at, count(*) FILTER (WHERE p.event = ''touchpoint'') AS touchpoints,
-                         sum(p.cost) AS cost, %10$s AS score, %11$s AS answers FROM placed p GROUP BY 1, 2) g
+                         sum(p.cost) AS cost, %10$s AS score, %11$s AS answers
+                  FROM (SELECT p.* FROM placed p ORDER BY p.customer, p.stay) p GROUP BY 1, 2) g      
             WINDOW v AS (PARTITION BY g.customer ORDER BY g.stay)
         )',
         coalesce(touchpoints, 'SELECT NULL::text AS customer, NULL::timestamptz AS at, NULL::text AS stage, NULL::text AS channel, NULL::text AS campaign, NULL::numeric AS cost WHERE false'),
@@ -164,12 +165,12 @@ DECLARE
 BEGIN
     as_of := run.as_of;
     questions := coalesce(run.options -> 'questions', '{}');
-    rules := cvm.journey_rules(portfolio);
     SELECT f.relation, f.columns, f.time_zone INTO purchases, purchase_columns, time_zone FROM cvm.measured_feed(portfolio, 'purchases') f;
     SELECT max(f.columns::text) FILTER (WHERE f.kind = 'touchpoints')::jsonb, max(f.columns::text) FILTER (WHERE f.kind = 'responses')::jsonb
     INTO touchpoint_columns, response_columns FROM cvm.feed f WHERE f.portfolio = journey_feeds.portfolio;
     touchpoints := CASE WHEN touchpoint_columns IS NOT NULL THEN cvm.feed_relation(portfolio, 'touchpoints') END;
     responses := CASE WHEN response_columns IS NOT NULL THEN cvm.feed_relation(portfolio, 'responses') END;
+    rules := cvm.journey_rules(portfolio);
 END $$;
 COMMENT ON FUNCTION cvm.journey_feeds(text) IS
 'What the journey of a portfolio is read from: feeds (NULL where not mapped), time zone, the published as_of and the rules. 55000 before the first recompute, 42704, 42P01, 42501, and the errors of cvm.journey_rules.';
@@ -255,23 +256,24 @@ RETURN pg_catalog.format('
             FROM stay y JOIN stage t ON t.number = y.left_for WHERE y.left_for > y.place AND NOT t.is_loss GROUP BY 1
         ), visitor AS (
             SELECT v.place, count(*) AS customers FROM (SELECT DISTINCT y.place, y.customer FROM stay y) v GROUP BY 1
-        ), counted AS (
+        ), counted AS (      -- OFFSET 0: each curve is read once
+            SELECT n.place, n.entries, n.still_in, n.moved_on, n.moved_back, n.lost, n.overdue, cvm.median(n.curve) AS median, cvm.restricted_mean(n.curve) AS mean, n.longest, n.touchpoints, n.cost, n.score, n.answers FROM (
             SELECT y.place, count(*) AS entries, count(*) FILTER (WHERE y.left_for IS NULL) AS still_in,
                    count(*) FILTER (WHERE y.left_for > y.place AND NOT t.is_loss) AS moved_on, count(*) FILTER (WHERE y.left_for < y.place AND NOT t.is_loss) AS moved_back,
                    count(*) FILTER (WHERE t.is_loss) AS lost, count(*) FILTER (WHERE y.left_for IS NULL AND y.days > u.days) AS overdue,
                    cvm.survival_curve(y.days, y.left_for IS NOT NULL) AS curve, max(y.days) AS longest, sum(y.touchpoints) AS touchpoints, sum(y.cost) AS cost, sum(y.score) AS score, sum(y.answers)::bigint AS answers
-            FROM stay y LEFT JOIN stage t ON t.number = y.left_for LEFT JOIN usual u ON u.place = y.place WHERE y.place > 0 GROUP BY 1
+            FROM stay y LEFT JOIN stage t ON t.number = y.left_for LEFT JOIN usual u ON u.place = y.place WHERE y.place > 0 GROUP BY 1) n OFFSET 0
         ), stage_row AS (
             SELECT s.number AS position, s.stage, s.entered_by, coalesce(v.customers, 0) AS customers, coalesce(c.entries, 0) AS entries, coalesce(c.still_in, 0) AS still_in,
                    coalesce(c.moved_on, 0) AS moved_on, coalesce(c.moved_back, 0) AS moved_back, coalesce(c.lost, 0) AS lost,
                    CASE WHEN c.moved_on > 0 THEN c.overdue END AS overdue,
                    c.moved_on::float8 / c.entries AS conversion_rate, CASE WHEN c.moved_on > 0 OR c.still_in = 0 OR s.is_last THEN (c.lost + CASE WHEN s.is_last THEN 0 ELSE c.overdue END)::float8 / c.entries END AS drop_off_rate,
-                   cvm.median(c.curve) AS median_days, cvm.restricted_mean(c.curve) AS mean_days, c.longest AS longest_days,
+                   c.median AS median_days, c.mean AS mean_days, c.longest AS longest_days,
                    coalesce(c.touchpoints, 0)::bigint AS touchpoints, CASE WHEN %L THEN coalesce(c.cost, 0) END AS cost,
                    CASE WHEN %2$L THEN (c.cost / c.entries)::float8 END AS cost_per_entry, CASE WHEN %2$L THEN (c.cost / nullif(c.moved_on, 0))::float8 END AS cost_per_conversion,
                    (c.score / nullif(c.answers, 0))::float8 AS effort_score, CASE WHEN %3$L THEN coalesce(c.answers, 0) END AS effort_answers,
                    nullif(concat_ws('', '', CASE WHEN c.entries IS NULL THEN ''never_entered'' END, CASE WHEN s.is_last THEN ''last_stage'' WHEN c.moved_on = 0 THEN ''nobody_moved_on'' END,
-                       CASE WHEN c.entries = c.still_in THEN ''nobody_left'' WHEN c.entries > 0 AND cvm.median(c.curve) IS NULL THEN ''half_still_in'' END,
+                       CASE WHEN c.entries = c.still_in THEN ''nobody_left'' WHEN c.entries > 0 AND c.median IS NULL THEN ''half_still_in'' END,
                        CASE WHEN NOT %2$L THEN ''no_costs'' END, CASE WHEN NOT %3$L THEN ''no_responses'' WHEN coalesce(c.answers, 0) = 0 THEN ''no_answers'' END), '''') AS reason
             FROM (SELECT t.*, NOT EXISTS (SELECT FROM stage l WHERE l.number > t.number AND NOT l.is_loss) AS is_last FROM stage t) s
                  LEFT JOIN counted c ON c.place = s.number LEFT JOIN visitor v ON v.place = s.number

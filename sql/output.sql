@@ -221,7 +221,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('journey_stage', true, NULL, 'Stages of the customer journey in numbers, up to as_of; empty without a touchpoints feed. See cvm.journey_stages.'),
     ('journey_gap', true, NULL, 'What may be missing in the customer journey: a row for every stage and kind of gap; empty without a touchpoints feed. See cvm.journey_gaps.'),
     ('experiment_result', true, NULL, 'Results of experiments, a row for every experiment, outcome and arm; empty without an assignments feed. See cvm.experiment_results.'),
-    ('campaign_effect', true, NULL, 'What campaigns moved, against customers they did not reach; empty without touchpoints that have a campaign. See cvm.campaign_effects.'),
+    ('campaign_effect', true, NULL, 'What the campaigns of the last year moved, against customers they did not reach; empty without touchpoints that have a campaign. See cvm.campaign_effects.'),
     ('score', false, NULL, 'Scores of customers, a partition per run; read the views over it.'),
     ('published', false, NULL, 'One row: the run that the views show.'),
     ('retired_run', false, NULL, 'Runs that were replaced and whose partitions go when no snapshot needs them.'),

@@ -71,6 +71,7 @@ CREATE VIEW chosen AS SELECT 'b' || i AS customer_id FROM generate_series(1, 4) 
 SELECT outcome, customers, comparison, difference, reason FROM cvm.campaign_effects('camp', 'spring', 'chosen') WHERE outcome <> 'clv';
 CREATE VIEW nobody AS SELECT 'z' AS customer_id;
 SELECT outcome, customers, comparison, difference, reason FROM cvm.campaign_effects('camp', 'spring', 'nobody') WHERE outcome <> 'clv';
+SELECT count(*) AS began_since FROM cvm.campaign_effects('camp', from_on => '2024-05-01');
 -- one period before says nothing of trends; a longer one
 SELECT outcome, round(difference::numeric, 6) AS difference, warning FROM cvm.campaign_effects('camp', 'spring', periods_before => 1) WHERE outcome <> 'clv';
 SELECT outcome, customers, round(before_mean::numeric, 6) AS before_mean, round(difference::numeric, 6) AS difference, reason FROM cvm.campaign_effects('camp', 'spring', days => 60, periods_before => 1) WHERE outcome <> 'clv';

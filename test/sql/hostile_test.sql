@@ -67,6 +67,10 @@ CREATE VIEW evil.spend AS SELECT timestamptz '2023-03-01 00:00+00' + customer * 
 CREATE VIEW evil.alias AS SELECT 7 AS alias, 8 AS customer WHERE (SELECT evil.attack('feed of aliases'));
 SELECT cvm.add_feed('evil', 'spend', 'evil.spend', '{"at": "at", "amount": "amount"}'), cvm.add_feed('evil', 'aliases', 'evil.alias', '{"alias": "alias", "customer": "customer"}'),
        cvm.alter_portfolio('evil', '{"reports": ["current_value", "churn_rates", "loyalty"], "loyalty_tiers": {"Silver": 50}}');
+CREATE VIEW evil.touch AS SELECT customer, at - interval '1 hour' AS at, 'seen' AS stage, 'c' AS campaign FROM evil.orders WHERE (SELECT evil.attack('touchpoints'));
+CREATE VIEW evil.assigned AS SELECT customer, 'test'::text AS test, CASE customer % 2 WHEN 0 THEN 'control' ELSE 'new' END AS arm, min(at) AS at FROM evil.orders WHERE (SELECT evil.attack('assignments')) GROUP BY 1, 2, 3;
+SELECT cvm.add_feed('evil', 'touchpoints', 'evil.touch', '{"customer": "customer", "at": "at", "stage": "stage", "campaign": "campaign"}');
+SELECT cvm.add_feed('evil', 'assignments', 'evil.assigned', '{"customer": "customer", "experiment": "test", "arm": "arm", "at": "at"}');
 RESET ROLE;
 CALL cvm.recompute('evil', '2024-01-01 00:00+00');
 CALL cvm.recompute('evil', '2024-01-02 00:00+00');
@@ -94,6 +98,10 @@ CREATE INDEX ON cvm_evil.equity (evil.steady('index of equity' || left(segment, 
 CREATE INDEX ON cvm_evil.score (evil.steady('index of score' || left(segment, 0)));
 -- rules of segments
 INSERT INTO cvm_evil.segment_rule VALUES (-2, 'never', 'NOT evil.attack(''segment rule'')'), (-1, 'never', 'NOT evil.steady(''segment rule when planned'')');
+-- the rules of the journey are data, whatever they are read from
+DROP TABLE cvm_evil.journey_stage_rule;
+CREATE VIEW cvm_evil.journey_stage_rule AS SELECT * FROM jsonb_to_recordset(cvm.default_journey_rules()) AS r(position int, stage text, event text, touchpoint_stage text, channel text, campaign text, entered_from text, moves_back boolean, after_days float8)
+WHERE (SELECT evil.attack('rules of the journey'));
 -- materialized views of one's own making, with index expressions and a view below
 CREATE VIEW evil.below AS SELECT evil.attack('view below') AS fine, 'all'::text AS segment, 1::bigint AS customers;
 DROP MATERIALIZED VIEW cvm_evil.segment_summary;
