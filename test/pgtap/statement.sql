@@ -30,18 +30,18 @@ BEGIN
     INSERT INTO problem SELECT h, n, 'total', format('%s, %s', sum(opening) FILTER (WHERE is_total), sum(opening) FILTER (WHERE NOT is_total)) FROM cvm_p.equity_statement WHERE run_id = run
         HAVING sum(opening) FILTER (WHERE is_total) <> sum(opening) FILTER (WHERE NOT is_total) OR sum(closing) FILTER (WHERE is_total) <> sum(closing) FILTER (WHERE NOT is_total);
     INSERT INTO problem SELECT h, n, 'balance', segment FROM cvm_p.equity_statement s WHERE run_id = run
-        AND closing <> opening + late_or_corrected + erased + unwinding + purchases_expected + purchases_beyond + silence + refunds + new_customers + assumptions + model_change + moved_in + moved_out;
+        AND closing <> opening + late_or_corrected + erased + merged + unwinding + purchases_expected + purchases_beyond + silence + refunds + new_customers + assumptions + model_change + moved_in + moved_out;
     -- the total's columns are the sums of the customers' changes (erased customers have none any more)
     INSERT INTO problem SELECT h, n, 'cause ' || c.cause, format('%s for %s', c.amount, d.amount) FROM
         (SELECT e.position, e.cause, (j.value #>> '{}')::numeric AS amount FROM cvm_p.equity_statement s, jsonb_each(to_jsonb(s)) j JOIN cvm.equity_causes() e ON e.cause = j.key WHERE s.run_id = run AND s.is_total) c
         JOIN (SELECT u.k - 1 AS position, sum(u.x) AS amount FROM cvm_p.score q, unnest(q.changes) WITH ORDINALITY AS u(x, k) WHERE q.run_id = run GROUP BY 1) d USING (position)
-        WHERE c.cause <> 'erased' AND c.position <= 10 AND abs(c.amount - d.amount) > 0.1;
+        WHERE c.cause <> 'erased' AND c.position <= 11 AND abs(c.amount - d.amount) > 0.1;
     -- every customer: causes add up to his own values, before and now
     INSERT INTO problem SELECT h, n, 'customer', q.customer_id::text FROM cvm_p.score q LEFT JOIN before b USING (customer_id) WHERE q.run_id = run AND q.changes IS NOT NULL
-        AND (q.changes[1] <> coalesce(b.residual_value, 0) OR q.changes[12] <> coalesce(q.residual_value, 0)
-             OR abs((SELECT sum(x) FROM unnest(q.changes[1:11]) x) - q.changes[12]) > 1e-9 * (1 + abs(q.changes[1]) + abs(q.changes[12])));
+        AND (q.changes[1] <> coalesce(b.residual_value, 0) OR q.changes[13] <> coalesce(q.residual_value, 0)
+             OR abs((SELECT sum(x) FROM unnest(q.changes[1:12]) x) - q.changes[13]) > 1e-9 * (1 + abs(q.changes[1]) + abs(q.changes[13])));
     INSERT INTO problem SELECT h, n, 'explain', c.customer_id::text FROM (SELECT customer_id, residual_value FROM cvm_p.clv ORDER BY hashint8(customer_id + n) LIMIT 2) c, LATERAL
-        (SELECT sum(e.amount) FILTER (WHERE e.position BETWEEN 10 AND 20) AS sum, max(e.amount) FILTER (WHERE e.position = 21) AS closing FROM cvm.explain('p', c.customer_id::text) e) x
+        (SELECT sum(e.amount) FILTER (WHERE e.position BETWEEN 10 AND 21) AS sum, max(e.amount) FILTER (WHERE e.position = 22) AS closing FROM cvm.explain('p', c.customer_id::text) e) x
         WHERE x.sum <> x.closing OR x.closing <> round(coalesce(c.residual_value, 0)::numeric, 2);
 END $$;
 
@@ -89,7 +89,7 @@ BEGIN
         FROM cvm.value_as_of('p', s.published_at) v FULL JOIN (SELECT * FROM snapshot q WHERE q.run_id = s.run_id) t ON t.customer_id::text = v.customer_id) x WHERE x.n <> x.same OR x.n = 0;
     -- from the first date to the last
     INSERT INTO problem SELECT h, 0, 'chain', x.segment FROM (SELECT min(from_as_of) AS a, max(to_as_of) AS b FROM cvm_p.equity_statement) d, LATERAL cvm.equity_statement('p', d.a, d.b) x
-        WHERE d.a < d.b AND x.closing <> x.opening + x.late_or_corrected + x.erased + x.unwinding + x.purchases_expected + x.purchases_beyond + x.silence + x.refunds + x.new_customers + x.assumptions + x.model_change + x.moved_in + x.moved_out;
+        WHERE d.a < d.b AND x.closing <> x.opening + x.late_or_corrected + x.erased + x.merged + x.unwinding + x.purchases_expected + x.purchases_beyond + x.silence + x.refunds + x.new_customers + x.assumptions + x.model_change + x.moved_in + x.moved_out;
     PERFORM cvm.drop_portfolio('p');
 END $$;
 
