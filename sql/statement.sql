@@ -72,7 +72,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'customer must not be null';
     END IF;
     EXECUTE format('SELECT c.*, p.margin, p.as_of AS computed, q.changes, q.since, (SELECT min(e.from_as_of) FROM %1$I.equity_statement e WHERE e.run_id = p.run_id) AS from_as_of
-        FROM %1$I.customer_value c CROSS JOIN %1$I.published p JOIN %1$I.score q ON q.run_id = p.run_id AND q.customer_id::text = $1 WHERE c.customer_id::text = $1', s) INTO v USING customer;
+        FROM %1$I.customer_value c CROSS JOIN %1$I.published p JOIN %1$I.score q ON q.run_id = p.run_id AND q.%2$s WHERE c.%2$s', s, cvm.customer_condition(s)) INTO v USING customer;
     IF v.customer_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('portfolio "%s" has no customer %s', portfolio, customer),
             HINT = 'Only customers of the published run can be explained: see the view customer.';
@@ -99,7 +99,7 @@ BEGIN
         FROM %1$I.segment_rule r WHERE r.position < coalesce((SELECT min(f.position) FROM %1$I.segment_rule f WHERE f.segment = $1), 2147483647) ORDER BY r.position', s) USING v.segment;
 END $$;
 COMMENT ON FUNCTION cvm.explain(text, text) IS
-'The published value of a customer in parts: what it is made of (positions 1 to 7), why the residual value is another than in the run before (10 to 22: opening + causes = closing, to the cent, the causes of equity_statement; not where it had no run before it or the option equity_statement is off), and which segment rule he fell under and which before it he did not (from 30; by the rules as they are now). 02000 unknown customer, 22004 null, 42704 unknown portfolio, 42501 not permitted.';
+'The published value of a customer in parts: what it is made of (positions 1 to 7), why the residual value is another than in the run before (10 to 22: opening + causes = closing, to the cent, the causes of equity_statement; not where it had no run before it or the option equity_statement is off), and which segment rule he fell under and which before it he did not (from 30; by the rules as they are now). 02000 unknown customer, 22P02 a text that is no customer, 22004 null, 42704 unknown portfolio, 42501 not permitted.';
 
 CREATE FUNCTION cvm.cause_in_words(cause text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -173,6 +173,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.segment_moves(text, timestamptz, timestamptz) IS
 'How customers moved between segments from one date that was computed to another, a transition matrix in rows, from segment_history: whatever the option history, since the portfolio''s first run. share: of the customers of from_segment. from_segment is NULL for customers who were not there, to_segment for those who are gone. 22023 for dates that were never computed (the hint has the nearest) or in the wrong order, 22004 null, 42704 unknown portfolio, 42501 not permitted.';
+
+-- By the equality of the customers' type, so that an index serves.
+CREATE FUNCTION cvm.customer_condition(output_schema text) RETURNS text
+LANGUAGE sql STABLE STRICT
+BEGIN ATOMIC
+    SELECT pg_catalog.format('customer_id %s $1::pg_catalog.text::%s%s', cvm.equality_of(a.atttypid), pg_catalog.format_type(a.atttypid, a.atttypmod), cvm.collate_clause(a.attcollation))
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.format('%I.score', output_schema)) AND a.attname OPERATOR(pg_catalog.=) 'customer_id' AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION cvm.customer_condition(text) IS 'SQL of a condition on the column customer_id of an output schema: that it is the customer whose text is $1; NULL if score is not what it was.';
 
 -- The operator by which the output's customers are equal.
 CREATE FUNCTION cvm.customer_equality(output_schema text) RETURNS text

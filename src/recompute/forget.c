@@ -19,24 +19,21 @@
 
 #include "recompute/owner.h"
 
-/* Condition on customer_id, of which $1 is the text: by the equality of its type, so that an index serves. */
+/* Condition on customer_id of r, of which $1 is the text. */
 static char *
 is_customer(const RecomputePlan *plan)
 {
 	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(cvm_quote(plan, "score"))};
-	char	   *condition;
+	Datum		values[1] = {CStringGetTextDatum(plan->output_schema)};
+	char	   *condition = NULL;
 
-	if (cvm_spi(SPI_OK_SELECT,
-				"SELECT pg_catalog.format('r.customer_id %s $1::pg_catalog.text::%s%s', cvm.equality_of(a.atttypid),"
-				" pg_catalog.format_type(a.atttypid, a.atttypmod), cvm.collate_clause(a.attcollation))"
-				" FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.regclass"
-				" AND a.attname OPERATOR(pg_catalog.=) 'customer_id' AND NOT a.attisdropped", 1, types, values, NULL) != 1)
+	if (cvm_spi(SPI_OK_SELECT, "SELECT 'r.' OPERATOR(pg_catalog.||) cvm.customer_condition($1)", 1, types, values, NULL) == 1)
+		condition = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+	if (condition == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("%s has no column \"customer_id\"", cvm_quote(plan, "score"))));
-	condition = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	SPI_freetuptable(SPI_tuptable);
 	return condition;
 }
 
