@@ -211,13 +211,13 @@ CREATE FUNCTION cvm.acquisition_report(portfolio text) RETURNS SETOF cvm.acquisi
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT v.period_on, v.is_complete, v.scope, coalesce(v.channel, v.campaign, 'all'), v.spend, v.new_customers, v.acquisition_cost, v.reason
-    FROM cvm.report_months(portfolio, 'acquisition') w, LATERAL cvm.acquisition(portfolio, w.from_on, w.to_on) v;
+    FROM cvm.report_months(portfolio, 'acquisition') w, LATERAL cvm.acquisition(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.acquisition_report(text) IS 'Customer acquisition cost by month, channel and campaign, against the spend of the same month. Made where the feed spend is mapped.';
 
 CREATE FUNCTION cvm.payback_report(portfolio text) RETURNS SETOF cvm.payback_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.report_months(portfolio, 'payback') w, LATERAL cvm.payback(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.report_months(portfolio, 'payback') w, LATERAL cvm.payback(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.payback_report(text) IS 'Payback and LTV:CAC of the cohorts of each month. Made where the feed spend is mapped.';

@@ -171,7 +171,7 @@ COMMENT ON FUNCTION cvm.won_back(text, date, date, integer) IS 'Customers of a p
 CREATE FUNCTION cvm.cohorts_report(portfolio text) RETURNS SETOF cvm.cohort_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.report_months(portfolio, 'cohorts') w, LATERAL cvm.cohorts(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.report_months(portfolio, 'cohorts') w, LATERAL cvm.cohorts(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.cohorts_report(text) IS 'Cohorts of each month at each age, with right-censoring shown: unlike cohort_retention also refunds on their orders, costs, and the ages that are not reached. Made where the option reports names it.';
 
@@ -252,13 +252,13 @@ COMMENT ON FUNCTION cvm.churn_rates_by_period(text, date, date, interval, intege
 CREATE FUNCTION cvm.churn_rates_report(portfolio text) RETURNS SETOF cvm.churn_rate_period_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.report_months(portfolio, 'churn_rates') w, LATERAL cvm.churn_rates_by_period(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.report_months(portfolio, 'churn_rates') w, LATERAL cvm.churn_rates_by_period(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.churn_rates_report(text) IS 'Churn of each month where no contract says who has left, by three definitions side by side. Made where the option reports names it.';
 
 CREATE FUNCTION cvm.won_back_report(portfolio text) RETURNS SETOF cvm.won_back_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.report_months(portfolio, 'won_back') w, LATERAL cvm.won_back(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.report_months(portfolio, 'won_back') w, LATERAL cvm.won_back(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.won_back_report(text) IS 'Customers who returned in the window of report_window after more than 90 days without a purchase. Made where the option reports names it.';

@@ -133,13 +133,13 @@ COMMENT ON FUNCTION cvm.retention_time(text, date) IS 'How long a portfolio''s s
 CREATE FUNCTION cvm.contract_retention_report(portfolio text) RETURNS SETOF cvm.contract_retention_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.report_months(portfolio, 'contract_retention') w, LATERAL cvm.contract_retention(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.report_months(portfolio, 'contract_retention') w, LATERAL cvm.contract_retention(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.contract_retention_report(text) IS 'Customers under contract by month and segment: retention from sets, churn, gross and net revenue retention. Made where the feed subscriptions is mapped.';
 
 CREATE FUNCTION cvm.retention_time_report(portfolio text) RETURNS SETOF cvm.retention_time_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.report_months(portfolio, 'retention_time') w, LATERAL cvm.retention_time(portfolio, w.to_on) v;
+    SELECT v.* FROM cvm.report_months(portfolio, 'retention_time') w, LATERAL cvm.retention_time(w.portfolio, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.retention_time_report(text) IS 'How long subscriptions last, by segment, as known at the end of the window of report_window. Made where the feed subscriptions is mapped.';

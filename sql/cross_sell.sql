@@ -164,7 +164,7 @@ COMMENT ON FUNCTION cvm.next_categories(text, date, date, integer, integer) IS '
 CREATE FUNCTION cvm.category_window(portfolio text, relation text) RETURNS SETOF cvm.report_window_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT w.* FROM cvm.feed f, LATERAL cvm.report_months(portfolio, relation) w
+    SELECT w.* FROM cvm.feed f, LATERAL cvm.report_months(f.portfolio, relation) w
     WHERE f.portfolio = category_window.portfolio AND f.kind = 'purchases' AND f.columns OPERATOR(pg_catalog.?) 'category';
 END;
 COMMENT ON FUNCTION cvm.category_window(text, text) IS 'cvm.report_months of a portfolio whose purchases feed maps category; else no row.';
@@ -174,21 +174,21 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT v.dimension, coalesce(v.name, 'all'), v.customers, v.buyers, v.revenue, v.cross_sold, v.cross_sell_rate, v.cross_sell_revenue,
            v.up_sold, v.up_sell_rate, v.up_sell_revenue, v.additional_revenue, v.reason
-    FROM cvm.category_window(portfolio, 'cross_sell') w, LATERAL cvm.cross_sell(portfolio, w.from_on, w.to_on) v;
+    FROM cvm.category_window(portfolio, 'cross_sell') w, LATERAL cvm.cross_sell(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.cross_sell_report(text) IS 'Cross-selling and up-selling in the window of report_window, against what each customer had bought before it: in all (name: all), by segment and by campaign. Made where the option reports names it and category is mapped.';
 
 CREATE FUNCTION cvm.category_rules_report(portfolio text) RETURNS SETOF cvm.category_rule_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.category_window(portfolio, 'category_rules') w, LATERAL cvm.category_rules(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.category_window(portfolio, 'category_rules') w, LATERAL cvm.category_rules(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.category_rules_report(text) IS 'Pairs of categories that the same customers bought in the window of report_window. Made where the option reports names it and category is mapped.';
 
 CREATE FUNCTION cvm.next_categories_report(portfolio text) RETURNS SETOF cvm.next_category_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.category_window(portfolio, 'next_categories') w, LATERAL cvm.next_categories(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.category_window(portfolio, 'next_categories') w, LATERAL cvm.next_categories(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.next_categories_report(text) IS 'For each customer of the window of report_window the three categories most likely next, by what others bought. Made where the option reports names it and category is mapped.';
 
@@ -231,6 +231,6 @@ COMMENT ON FUNCTION cvm.future_value(text, date, date, numeric[]) IS
 CREATE FUNCTION cvm.future_value_report(portfolio text) RETURNS SETOF cvm.future_value_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.category_window(portfolio, 'future_value') w, LATERAL cvm.future_value(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.category_window(portfolio, 'future_value') w, LATERAL cvm.future_value(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.future_value_report(text) IS 'Residual value by segment in parts: base, cross-selling, up-selling, by their shares in the window of report_window. Made where the option reports names it and category is mapped.';

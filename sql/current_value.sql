@@ -213,13 +213,13 @@ COMMENT ON FUNCTION cvm.current_value_by_period(text, date, date, interval) IS
 CREATE FUNCTION cvm.current_value_report(portfolio text) RETURNS SETOF cvm.current_value_period_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.report_months(portfolio, 'current_value') w, LATERAL cvm.current_value_by_period(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.report_months(portfolio, 'current_value') w, LATERAL cvm.current_value_by_period(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.current_value_report(text) IS 'Current value by month and segment: what customers brought in, realised, no forecast. Made where the option reports names it.';
 
 CREATE FUNCTION cvm.purchase_value_report(portfolio text) RETURNS SETOF cvm.purchase_value_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.report_months(portfolio, 'purchase_value') w, LATERAL cvm.purchase_value(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.report_months(portfolio, 'purchase_value') w, LATERAL cvm.purchase_value(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.purchase_value_report(text) IS 'Current value of every customer in the window of report_window. Made where the option reports names it.';

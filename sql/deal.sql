@@ -78,6 +78,6 @@ COMMENT ON FUNCTION cvm.deals(text, date, date, interval) IS
 CREATE FUNCTION cvm.deals_report(portfolio text) RETURNS SETOF cvm.deal_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.report_months(portfolio, 'deals') w, LATERAL cvm.deals(portfolio, w.from_on, w.to_on) v;
+    SELECT v.* FROM cvm.report_months(portfolio, 'deals') w, LATERAL cvm.deals(w.portfolio, w.from_on, w.to_on) v;
 END;
 COMMENT ON FUNCTION cvm.deals_report(text) IS 'Sales measures by month of the closing and by segment: win rate, deal cycle, deal size, share of discount. Made where the feed deals is mapped.';

@@ -95,7 +95,7 @@ COMMENT ON FUNCTION cvm.loyalty(text, date, date) IS
 CREATE FUNCTION cvm.loyalty_report(portfolio text) RETURNS SETOF cvm.loyalty_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.* FROM cvm.portfolio p, LATERAL cvm.report_months(portfolio, 'loyalty') w, LATERAL cvm.loyalty(portfolio, w.from_on, w.to_on) v
+    SELECT v.* FROM cvm.portfolio p, LATERAL cvm.report_months(p.portfolio, 'loyalty') w, LATERAL cvm.loyalty(w.portfolio, w.from_on, w.to_on) v
     WHERE p.portfolio = loyalty_report.portfolio AND p.options OPERATOR(pg_catalog.?) 'loyalty_tiers';
 END;
 COMMENT ON FUNCTION cvm.loyalty_report(text) IS 'Stays of customers in loyalty tiers that touch the window of report_window, with the days they entered and left. Made where the option reports names it and loyalty_tiers are set.';

@@ -228,7 +228,7 @@ COMMENT ON FUNCTION cvm.segment_source(regclass) IS 'SQL of customer and segment
 -- What the measures of a portfolio read.
 CREATE FUNCTION cvm.measured_feed(portfolio text, kind text)
 RETURNS TABLE (relation regclass, columns jsonb, time_zone text, margin numeric, cost_to_serve numeric, purchase_period interval, segments regclass, lifetimes regclass, model text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
 BEGIN

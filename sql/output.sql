@@ -285,7 +285,7 @@ COMMENT ON FUNCTION cvm.create_output_tables(text, text, text) IS 'Creates the t
 
 -- Views of the published run: the subquery lets the executor leave other runs' partitions out.
 CREATE FUNCTION cvm.create_output_views(portfolio text, s text, customer_base_type text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     report record;
     source text := format('FROM %1$I.score s CROSS JOIN %1$I.published p

@@ -94,21 +94,24 @@ WHERE p.portfolio = report_is_wanted.portfolio AND r.relation = report_is_wanted
 END;
 COMMENT ON FUNCTION cvm.report_is_wanted(text, text) IS 'Whether a report of a portfolio has a feed, and if that is the purchases, is named by the option reports; NULL for an unknown portfolio or report.';
 
-CREATE TYPE cvm.report_window_row AS (as_of timestamptz, from_on date, to_on date);
+CREATE TYPE cvm.report_window_row AS (portfolio text, as_of timestamptz, from_on date, to_on date);
 COMMENT ON TYPE cvm.report_window_row IS 'The window of a portfolio''s reports: row of report_window.';
+COMMENT ON COLUMN cvm.report_window_row.portfolio IS 'portfolio';
 COMMENT ON COLUMN cvm.report_window_row.as_of IS 'instant of the published numbers';
 COMMENT ON COLUMN cvm.report_window_row.from_on IS 'first day of the window of the reports: report_months (12) before to_on';
 COMMENT ON COLUMN cvm.report_window_row.to_on IS 'first day that is not in it: that of the month of as_of, so that all months are complete';
 
+-- A report calls its measure with the portfolio of the window, not its own argument: where there is no window
+-- nothing of the measure may be computed, in whatever order the planner joins what it has inlined.
 CREATE FUNCTION cvm.report_months(portfolio text, relation text) RETURNS SETOF cvm.report_window_row
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
 BEGIN
     IF cvm.report_is_wanted(portfolio, relation) THEN
-        RETURN QUERY EXECUTE format('SELECT p.as_of, (w.ends - make_interval(months => $2))::date, w.ends::date
+        RETURN QUERY EXECUTE format('SELECT $3, p.as_of, (w.ends - make_interval(months => $2))::date, w.ends::date
             FROM %I.published p, LATERAL (SELECT date_trunc(''month'', p.as_of AT TIME ZONE $1) AS ends) w', present.output_schema)
-        USING cvm.option_text(present.options, 'time_zone', 'UTC'), cvm.option_number(present.options, 'report_months', 12, 1, false, 120)::integer;
+        USING cvm.option_text(present.options, 'time_zone', 'UTC'), cvm.option_number(present.options, 'report_months', 12, 1, false, 120)::integer, portfolio;
     END IF;
 END $$;
 COMMENT ON FUNCTION cvm.report_months(text, text) IS 'Window of a portfolio''s reports: the complete months (option report_months, 12) up to the published as_of, in its time zone. No row before the first run, and for a report that is not wanted (cvm.report_is_wanted). 42704, 42501.';

@@ -25,7 +25,7 @@
 #define DOWNHILL 4				/* so many values of a searched parameter none of which is likelier end the search */
 #define NEARLY 1.92				/* half the 95 % quantile of chi-squared: a likelihood ratio that decides nothing */
 #define TURNING_BACK 7.0		/* ln of scaled parameters: far out, but not out of sight of a maximum inside */
-#define SAMPLE_ROWS 3000		/* enough to start the full table from */
+#define SAMPLE_ROWS 2000		/* enough to start the full table from */
 #define SEARCH_ROWS 4000		/* ... where a parameter is searched, which takes a dozen climbs */
 
 static bool

@@ -390,19 +390,19 @@ cvm_regular_table_loglik(const cvm_table *table, const double *theta, int first,
 }
 
 /*
- * Shapes from very unequal to nearly equal customers, leaving early or late;
+ * Shapes from very unequal to nearly equal customers, leaving early, late or hardly;
  * alpha from the mean rate of stages, doubled as people leave.
  */
 int
 cvm_regular_starts(const cvm_table *table, double starts[][CVM_MAX_PARAMS], int max)
 {
-	static const double shape[][3] = {{0.5, 0.8, 2.5}, {1, 1, 5}, {3, 0.5, 0.5}, {0.2, 3, 3}};
+	static const double shape[][3] = {{0.5, 0.8, 2.5}, {1, 1, 5}, {3, 0.5, 0.5}, {0.2, 3, 3}, {5, 0.05, 3}};
 	const cvm_cells *cells = cvm_table_cells(table);
 	double		k = starts[0][K];
 	double		rate = 2 * k * cells->purchases / (cells->customers * cells->mean_age);
 	int			n = 0;
 
-	for (; n < 4 && n < max; n++)
+	for (; n < 5 && n < max; n++)
 	{
 		starts[n][K] = k;
 		starts[n][R] = shape[n][0];

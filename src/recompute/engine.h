@@ -74,6 +74,7 @@ typedef struct PriorRun
 	double		unit_seconds;
 	double		value_horizon;	/* in that unit */
 	double		mean_spend;		/* for those whose spend has no mean in its model */
+	char	   *basis;			/* as in RecomputePlan; NULL: not known */
 	bool		comparable;		/* its histories and money are of the same kind */
 } PriorRun;
 

@@ -308,6 +308,7 @@ static void
 step_begin(Run *run)
 {
 	begin_run(run);
+	cvm_prior_read(run->plan);
 }
 
 static void
@@ -319,7 +320,7 @@ step_summarise(Run *run)
 
 	cvm_progress(run->run_id, run->phase = "summarise", 0, 0);
 	cvm_plan_load(run->plan);
-	cvm_prior_load(run->plan);
+	cvm_prior_judge(run->plan);
 	cvm_drop_leftovers(run->plan);
 	cvm_summarise(run->plan, run->run_id, run->context, run->population);
 	values[0] = Int64GetDatum(run->run_id);

@@ -119,38 +119,52 @@ id_of(int column)
 	return isnull ? 0 : DatumGetInt64(value);
 }
 
-/* published is its owner's: what makes no sense there is no run to start from. */
+/*
+ * Read before the feeds, in a transaction of its own: whoever waits for a feed holds no
+ * lock on what somebody may be dropping.
+ */
 void
-cvm_prior_load(RecomputePlan *plan)
+cvm_prior_read(RecomputePlan *plan)
 {
 	PriorRun   *prior = &plan->prior;
-	char	   *basis;
 
 	memset(prior, 0, sizeof(*prior));
-	plan->basis = MemoryContextStrdup(GetMemoryChunkContext(plan), basis_of(plan));
-	if (!plan->equity_statement ||
-		cvm_spi(SPI_OK_SELECT,
+	if (cvm_spi(SPI_OK_SELECT,
 				psprintf("SELECT p.run_id::pg_catalog.int8, p.as_of::pg_catalog.timestamptz, p.purchase_model_id::pg_catalog.int8,"
 						 " p.spend_model_id::pg_catalog.int8, p.retention_model_id::pg_catalog.int8, p.margin::pg_catalog.float8,"
 						 " p.rate::pg_catalog.float8, p.unit_seconds::pg_catalog.float8, p.value_horizon::pg_catalog.float8,"
 						 " p.mean_spend::pg_catalog.float8, p.basis::pg_catalog.text FROM %s AS p", cvm_quote(plan, "published")),
-				0, NULL, NULL, NULL) != 1)
-		return;
-	prior->run_id = id_of(1);
-	prior->as_of = id_of(2);
-	prior->purchase_model_id = id_of(3);
-	prior->spend_model_id = id_of(4);
-	prior->retention_model_id = id_of(5);
-	prior->margin = float_of(6);
-	prior->rate = float_of(7);
-	prior->unit_seconds = float_of(8);
-	prior->value_horizon = float_of(9);
-	prior->mean_spend = float_of(10);
-	basis = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 11);
-	prior->comparable = basis && strcmp(basis, plan->basis) == 0 && prior->margin > 0 && prior->margin <= 1 &&
+				0, NULL, NULL, NULL) == 1)
+	{
+		char	   *basis = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 11);
+
+		prior->run_id = id_of(1);
+		prior->as_of = id_of(2);
+		prior->purchase_model_id = id_of(3);
+		prior->spend_model_id = id_of(4);
+		prior->retention_model_id = id_of(5);
+		prior->margin = float_of(6);
+		prior->rate = float_of(7);
+		prior->unit_seconds = float_of(8);
+		prior->value_horizon = float_of(9);
+		prior->mean_spend = float_of(10);
+		prior->basis = basis ? MemoryContextStrdup(GetMemoryChunkContext(plan), basis) : NULL;
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* published is its owner's: what makes no sense there is no run to start from. */
+void
+cvm_prior_judge(RecomputePlan *plan)
+{
+	PriorRun   *prior = &plan->prior;
+
+	plan->basis = MemoryContextStrdup(GetMemoryChunkContext(plan), basis_of(plan));
+	prior->comparable = prior->basis && strcmp(prior->basis, plan->basis) == 0 && prior->margin > 0 && prior->margin <= 1 &&
 		prior->rate >= 0 && isfinite(prior->rate) && prior->unit_seconds > 0 && isfinite(prior->unit_seconds) &&
 		prior->value_horizon > 0 && (prior->rate > 0 || isfinite(prior->value_horizon));
-	SPI_freetuptable(SPI_tuptable);
+	if (prior->run_id == 0)
+		return;
 	if (TIMESTAMP_NOT_FINITE(prior->as_of) || prior->as_of > plan->as_of)
 		prior->run_id = 0;
 	else

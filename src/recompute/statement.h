@@ -35,8 +35,10 @@ typedef struct EquityChange
 } EquityChange;
 
 
-/* reads the published run into plan->prior; run_id 0: there is none to start from */
-extern void cvm_prior_load(RecomputePlan *plan);
+/* reads the published run into plan->prior; output_schema must be set */
+extern void cvm_prior_read(RecomputePlan *plan);
+/* once the plan is loaded: run_id becomes 0 where there is none to start from */
+extern void cvm_prior_judge(RecomputePlan *plan);
 /* whether a statement is made of this run */
 extern bool cvm_has_statement(const RecomputePlan *plan);
 

@@ -62,6 +62,11 @@ CREATE FUNCTION evil.count() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN PERFORM
 
 CREATE VIEW evil.feed AS SELECT * FROM evil.orders WHERE (SELECT evil.attack('feed'));
 SELECT cvm.create_portfolio('evil', 'evil.feed', 'customer', 'at', 'amount') IS NOT NULL AS created;
+-- feeds that a report reads, and one of aliases
+CREATE VIEW evil.spend AS SELECT timestamptz '2023-03-01 00:00+00' + customer * interval '1 day' AS at, 1 AS amount FROM evil.orders WHERE (SELECT evil.attack('feed of a report'));
+CREATE VIEW evil.alias AS SELECT 7 AS alias, 8 AS customer WHERE (SELECT evil.attack('feed of aliases'));
+SELECT cvm.add_feed('evil', 'spend', 'evil.spend', '{"at": "at", "amount": "amount"}'), cvm.add_feed('evil', 'aliases', 'evil.alias', '{"alias": "alias", "customer": "customer"}'),
+       cvm.alter_portfolio('evil', '{"reports": ["current_value", "churn_rates", "loyalty"], "loyalty_tiers": {"Silver": 50}}');
 CREATE VIEW evil.touch AS SELECT customer, at - interval '1 hour' AS at, 'seen' AS stage, 'c' AS campaign FROM evil.orders WHERE (SELECT evil.attack('touchpoints'));
 CREATE VIEW evil.assigned AS SELECT customer, 'test'::text AS test, CASE customer % 2 WHEN 0 THEN 'control' ELSE 'new' END AS arm, min(at) AS at FROM evil.orders WHERE (SELECT evil.attack('assignments')) GROUP BY 1, 2, 3;
 SELECT cvm.add_feed('evil', 'touchpoints', 'evil.touch', '{"customer": "customer", "at": "at", "stage": "stage", "campaign": "campaign"}');
