@@ -3,10 +3,10 @@
  * (see predictive.h).
  *
  * The table holds, at nodes of (x, age), the quantiles of W = V / E[V | alive]
- * given that there is any value, the chance of none, E[W^2], and how the mean of
- * the discounted purchases moves with the parameters.  Every node
- * sees the same random numbers, so that the error of a finite simulation varies
- * smoothly from customer to customer and nobody overtakes his better by chance.
+ * given that there is any value, the chance of none, E[W^2] and E[W^3], and how the
+ * mean of the discounted purchases moves with the parameters.  Every node sees the
+ * same random numbers, so that the error of a finite simulation varies smoothly
+ * from customer to customer and nobody overtakes his better by chance.
  * The uncertainty of spend is stratified: its quantiles, paired with the futures
  * by one random permutation.
  */
@@ -34,6 +34,7 @@
 #define ONE_BY_ONE 16			/* purchases of a future that get a time each */
 #define MAX_TIMES 1024			/* where the family simulates times */
 #define MOST_SPREAD 10.0		/* E[W^2] that uncertain spend may contribute: the exact one is infinite for q + p x <= 2 */
+#define MOST_SKEW 20.0			/* ... E[W^3], infinite for q + p x <= 3 */
 #define WORTHLESS 27.6			/* e^-27.6 = 1e-12: later money is none */
 #define LOG_NOTHING (-690.0)	/* ln 1e-300 */
 
@@ -43,6 +44,7 @@ typedef struct node
 	float		log_w[LEVELS];	/* of W given W > 0 */
 	double		none;			/* P(W = 0 | alive) */
 	double		log_square;		/* ln E[W^2 | alive] */
+	double		log_cube;		/* ln E[W^3 | alive] */
 	float		slope[CVM_MAX_PARAMS];	/* of ln(discounted purchases if alive) */
 } node;
 
@@ -80,6 +82,10 @@ typedef struct workshop
 	uint64_t   *key;
 	double	   *log_sum;		/* per future: ln of sum exp(-rate tau) g; LOG_NOTHING if none */
 	double	   *times;
+	double		any;			/* futures with any value, ... */
+	double		sum,			/* and sums over them of the first three moments given its times */
+				square,
+				cube;
 } workshop;
 
 /* ---------- one future ---------- */
@@ -159,7 +165,7 @@ live(const cvm_predictive *t, cvm_rng *rng, double lambda, double lifetime, mome
  * nearly so for the few purchases between which discounts differ.
  */
 static double
-future(const cvm_predictive *t, const cvm_row *row, cvm_rng *rng, double *times)
+future(const cvm_predictive *t, const cvm_row *row, cvm_rng *rng, workshop *w)
 {
 	moments		sum = {0, 0};
 
@@ -173,13 +179,17 @@ future(const cvm_predictive *t, const cvm_row *row, cvm_rng *rng, double *times)
 	}
 	else
 	{
-		int			n = t->purchases->simulate_if_alive(t->theta, row, rng, t->horizon, times, MAX_TIMES);
+		int			n = t->purchases->simulate_if_alive(t->theta, row, rng, t->horizon, w->times, MAX_TIMES);
 
 		for (int i = 0; i < n; i++)
-			add_purchase(t, times[i], &sum);
+			add_purchase(t, w->times[i], &sum);
 	}
 	if (!(sum.mean > 0) || !isfinite(sum.mean) || !(sum.variance > 0) || !isfinite(sum.variance))
 		return sum.mean > 0 ? fmin(sum.mean, DBL_MAX) : 0;
+	w->any++;
+	w->sum += sum.mean;
+	w->square += sum.mean * sum.mean + sum.variance;
+	w->cube += sum.mean * sum.mean * sum.mean + 3 * sum.mean * sum.variance + 2 * sum.variance * sum.variance / sum.mean;
 	return cvm_rng_gamma(rng, sum.mean * sum.mean / sum.variance) * (sum.variance / sum.mean);
 }
 
@@ -247,20 +257,29 @@ describe(node *out, const uint64_t *sorted, int n)
 }
 
 /*
- * ln E[W^2]: the futures' own, times E[1/G^2] / E[1/G]^2 = (shape - 1) / (shape - 2)
- * for spend, which is given up as infinite beyond MOST_SPREAD.
+ * ln E[W^2] and ln E[W^3]: of the futures, times those of 1/G for spend,
+ * E[1/G^2] / E[1/G]^2 = (s - 1) / (s - 2) and E[1/G^3] / E[1/G]^3 =
+ * (s - 1)^2 / ((s - 2) (s - 3)) at shape s, which are given up as infinite beyond
+ * MOST_SPREAD and MOST_SKEW.
+ *
+ * Those of the futures are taken given that there is any value and relative to the
+ * simulated mean, with which they err together; how likely any value is is exact.
+ * No distribution has E[W^2] below 1 / P(W > 0) or E[W^3] below E[W^2]^2 where
+ * E[W] = 1 (Cauchy & Schwarz).
  */
-static double
-log_square(const cvm_predictive *t, const workshop *w, double shape, double discounted)
+static void
+set_moments(const workshop *w, double shape, double none, node *out)
 {
-	double		log_mean = log(t->p * discounted);
-	double		square = 0;
+	double		log_any = log(fmax(1 - none, 1e-300));
+	double		log_mean = log(w->sum / w->any);
+	double		square = log(w->square / w->any) - 2 * log_mean;
+	double		cube = log(w->cube / w->any) - 3 * log_mean;
+	double		spread = shape > 2 ? (shape - 1) / (shape - 2) : INFINITY;
 
-	for (int i = 0; i < t->futures; i++)
-		if (w->log_sum[i] > LOG_NOTHING)
-			square += exp(2 * (w->log_sum[i] - log_mean));
-	square /= t->futures;
-	return log(fmax(1, square)) + log(shape > 2 ? fmin((shape - 1) / (shape - 2), MOST_SPREAD) : MOST_SPREAD);
+	out->log_square = (isfinite(square) ? fmax(square, 0) : 0) - log_any + log(fmin(spread, MOST_SPREAD));
+	out->log_cube = (isfinite(cube) ? cube : 0) - 2 * log_any
+		+ log(shape > 3 ? fmin(spread * (shape - 1) / (shape - 3), MOST_SKEW) : MOST_SKEW);
+	out->log_cube = fmax(out->log_cube, 2 * out->log_square);
 }
 
 /*
@@ -294,7 +313,7 @@ make_node(const cvm_predictive *t, workshop *w, double shape, const double *log_
 	if (status != CVM_OK)
 		return status;
 	describe(out, w->key, n);
-	out->log_square = log_square(t, w, shape, discounted);
+	set_moments(w, shape, none, out);
 	return CVM_OK;
 }
 
@@ -328,9 +347,10 @@ make_nodes(cvm_predictive *t, workshop *w, int i, int k)
 	set_slopes(t, &row, discounted, own);
 	memcpy(prior->slope, own->slope, sizeof(own->slope));
 	cvm_rng_seed(&rng, t->seed);
+	w->any = w->sum = w->square = w->cube = 0;
 	for (int j = 0; j < t->futures; j++)
 	{
-		double		sum = future(t, &row, &rng, w->times);
+		double		sum = future(t, &row, &rng, w);
 
 		w->log_sum[j] = sum > 1e-299 ? log(fmin(sum, 1e299)) : LOG_NOTHING;
 	}
@@ -595,8 +615,10 @@ cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double 
 	place		at;
 	double		none_if_alive = 0,
 				log_w2 = 0,
+				log_w3 = 0,
 				none,
 				mean_if_alive,
+				square,
 				scale_variance = spend_sd * spend_sd;
 
 	*out = (cvm_prediction) {0};
@@ -607,6 +629,7 @@ cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double 
 	{
 		none_if_alive += at.weight[c] * at.corner[c]->none;
 		log_w2 += at.weight[c] * at.corner[c]->log_square;
+		log_w3 += at.weight[c] * at.corner[c]->log_cube;
 	}
 	for (int k = 0; t->axes != NULL && k < t->axes->n; k++)
 	{
@@ -619,15 +642,7 @@ cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double 
 	mean_if_alive = mean / p_alive;
 	out->low = quantile(&at, mean_if_alive, none, low_level, sqrt(scale_variance));
 	out->high = quantile(&at, mean_if_alive, none, high_level, sqrt(scale_variance));
-	out->variance = fmax(0, mean * (mean_if_alive * exp(log_w2) - mean));
-}
-
-double
-cvm_sum_quantile(double mean, double variance, double level)
-{
-	double		shape = mean * mean / variance;
-
-	if (!(mean > 0) || !(variance > 0) || !isfinite(shape))
-		return mean > 0 ? mean : 0;
-	return exp(cvm_log_gamma_quantile(shape, level)) * (variance / mean);
+	square = mean * mean_if_alive * exp(log_w2);
+	out->variance = fmax(0, square - mean * mean);
+	out->third = mean * mean_if_alive * mean_if_alive * exp(log_w3) - 3 * mean * square + 2 * mean * mean * mean;
 }

@@ -27,6 +27,7 @@ typedef struct cvm_prediction
 	double		low;			/* quantile at level `low_level` */
 	double		high;
 	double		variance;		/* of V, unconditional on alive, at the given parameters; finite (heavy tails of spend count up to a limit) */
+	double		third;			/* E[(V - E[V])^3], likewise */
 	double		slope[CVM_MAX_PARAMS];	/* loadings of ln(discounted purchases if alive) on the axes of the parameters */
 } cvm_prediction;
 
@@ -56,11 +57,5 @@ extern void cvm_predict(const cvm_predictive *predictive, const cvm_row *row,
 						double low_level, double high_level, cvm_prediction *out);
 
 extern void cvm_predictive_free(cvm_predictive *predictive);
-
-/*
- * Quantile of a sum of many independent non-negative values with this mean and
- * variance: of the gamma distribution that has both.
- */
-extern double cvm_sum_quantile(double mean, double variance, double level);
 
 #endif

@@ -8,7 +8,7 @@
  * names one.
  */
 #include "math/gamma_quantile.h"
-#include "models/uncertainty.h"
+#include "models/total.h"
 #include "simulated.h"
 #include "tap.h"
 
@@ -269,11 +269,11 @@ is_member(int group, const cvm_row *row, int i)
 
 typedef struct group_sum
 {
-	double		mean,
-				variance;
-	double		loading[CVM_MAX_LOADINGS];
+	cvm_total	total;
 	double		low,
 				high;			/* 95 % */
+	double		certain_low,
+				certain_high;	/* ... at parameters taken as certain */
 	double		sum_low,
 				sum_high;		/* of the customers' intervals */
 } group_sum;
@@ -281,27 +281,32 @@ typedef struct group_sum
 static void
 sum_group(const portfolio *p, int group, group_sum *sum)
 {
-	double		variance;
+	cvm_outlook outlook = {&p->purchases, &p->spend, &p->purchase_axes, &p->spend_axes, RATE, INFINITY, 1};
+	double		mean,
+				variance,
+				third;
+	cvm_rng		chance;
 
 	memset(sum, 0, sizeof(*sum));
+	cvm_rng_seed(&chance, 1);
 	for (int i = 0; i < p->n; i++)
 	{
 		cvm_forecast f;
-		double		mean;
 
 		if (!is_member(group, &p->row[i], i))
 			continue;
 		forecast(p, &p->row[i], LOW, HIGH, &f, &mean);
-		sum->mean += mean;
-		sum->variance += f.variance;
+		cvm_total_add(&sum->total, &f.stake, cvm_rng_uniform(&chance));
 		sum->sum_low += f.low;
 		sum->sum_high += f.high;
-		for (int k = 0; k < CVM_CONTRACT_LOADINGS; k++)
-			sum->loading[k] += f.loading[k];
 	}
-	variance = cvm_parameter_variance(sum->loading);
-	sum->low = cvm_group_quantile(sum->mean, sum->variance, variance, LOW);
-	sum->high = cvm_group_quantile(sum->mean, sum->variance, variance, HIGH);
+	sum->low = cvm_total_quantile(&sum->total, &outlook, LOW);
+	sum->high = cvm_total_quantile(&sum->total, &outlook, HIGH);
+	mean = cvm_sum_value(&sum->total.mean);
+	variance = cvm_sum_value(&sum->total.variance);
+	third = cvm_sum_value(&sum->total.third);
+	sum->certain_low = cvm_sum_quantile(mean, variance, third, LOW);
+	sum->certain_high = cvm_sum_quantile(mean, variance, third, HIGH);
 }
 
 static double
@@ -318,13 +323,12 @@ draw_sum(const portfolio *p, int group, const double *theta, const double *spend
 static void
 add_group(const portfolio *p, int group, cvm_rng *rng, share *s, share *without)
 {
-	group_sum	sum;
+	static group_sum sum;
 	double		value = draw_sum(p, group, p->theta, spend_truth, rng);
 
 	sum_group(p, group, &sum);
 	add_run(s, value >= sum.low && value <= sum.high, 1);
-	add_run(without, value >= cvm_sum_quantile(sum.mean, sum.variance, LOW)
-			&& value <= cvm_sum_quantile(sum.mean, sum.variance, HIGH), 1);
+	add_run(without, value >= sum.certain_low && value <= sum.certain_high, 1);
 }
 
 /* ---------- a sum against brute force ---------- */
@@ -339,14 +343,7 @@ draw_parameters(const cvm_fit_result *fit, const cvm_axes *axes, cvm_rng *rng, d
 
 	for (int k = 0; k < axes->n; k++)
 		z[k] = cvm_rng_normal(rng);
-	for (int i = 0; i < fit->family->n_params; i++)
-	{
-		double		shift = 0;
-
-		for (int k = 0; k < axes->n; k++)	/* scale x the step along the axis = one standard deviation */
-			shift += z[k] * axes->scale[k] * log(axes->theta[k][i] / fit->theta[i]);
-		theta[i] = fit->theta[i] * exp(shift);
-	}
+	cvm_axes_move(axes, fit, z, theta);
 }
 
 static int
@@ -370,7 +367,7 @@ test_brute_force(const truth *t)
 {
 	static portfolio p;
 	static double sums[DRAWS];
-	group_sum	sum;
+	static group_sum sum;
 	double		low,
 				high;
 	cvm_rng		rng;
