@@ -37,7 +37,8 @@ typedef struct cvm_prediction
  * rate: continuous, per time unit, >= 0; where it is 0 and the horizon is not
  * finite, means may not exist, and such customers can not be asked for.
  * max_x, max_age: the largest that will be asked for.
- * Polls env->cancelled every few milliseconds.
+ * What a customer needs of the table is made when he is asked for, in at most some
+ * hundredths of a second: the caller's loop over them polls for a cancel.
  */
 extern cvm_status cvm_predictive_new(const cvm_family *purchases, const double *theta, const cvm_axes *axes,
 									 const double *spend_theta, double rate, double horizon,
