@@ -141,8 +141,7 @@ BEGIN
     EXECUTE format('SELECT jsonb_agg(to_jsonb(r)) FROM (
         SELECT t.position, t.stage, t.event, t.touchpoint_stage, t.channel, t.campaign, t.entered_from, t.moves_back, t.after_days
         FROM %I.journey_stage_rule t ORDER BY t.position LIMIT 1001) r', s) INTO rules;
-    -- what it is read from may have set another
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
+    -- no name is looked up from here on: what the table really is may have set another search_path
     RETURN cvm.check_journey_rules(coalesce(rules, '[]'));
 END $$;
 COMMENT ON FUNCTION cvm.journey_rules(text) IS 'The rules of a portfolio''s journey, of its table journey_stage_rule. 42P01 where that is gone, 42704, 42501, and the errors of cvm.check_journey_rules.';

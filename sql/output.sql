@@ -65,7 +65,8 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('equity_statement', true, 'is_total', 'true for the total: the sum of the segments'' openings and closings; its columns are rounded for themselves'),
     ('equity_statement', true, 'opening', 'residual value as published by the run before, currency units'),
     ('equity_statement', true, 'late_or_corrected', 'what is known now of the time up to from_as_of and was not, or was otherwise'),
-    ('equity_statement', true, 'erased', 'customers who are in no feed any more'),
+    ('equity_statement', true, 'erased', 'customers who are in no feed any more, or were erased by cvm.forget'),
+    ('equity_statement', true, 'merged', 'customers who have become an alias of another (feed aliases): what they were worth goes, and what the surviving one is worth as of from_as_of with both histories, beyond what he was, comes'),
     ('equity_statement', true, 'unwinding', 'growth by the discount rate, as the future has come nearer; with a value_horizon also the stretch that comes into it'),
     ('equity_statement', true, 'purchases_expected', 'purchases that were expected by now and are no longer to come: negative'),
     ('equity_statement', true, 'purchases_beyond', 'customers who bought: what they are worth beyond what the model expected of all; positive as a rule'),
@@ -85,6 +86,11 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('segment_member', true, 'rfm_cell', 'the three scores, such as 5-4-3; they count purchases: NULL without one'),
     ('segment_member', true, 'segment', 'first rule of segment_rule that is true; unclassified if none is'),
     ('segment_member', true, 'since', 'as_of of the first of the runs that found the customer in this segment without a break'),
+    ('segment_history', true, NULL, 'Membership of segments: a row for every stay of a customer in a segment, also of customers who are gone.'),
+    ('segment_history', true, 'customer_id', 'customer'),
+    ('segment_history', true, 'segment', 'segment'),
+    ('segment_history', true, 'entered_at', 'as_of of the first run that found him in it without a break'),
+    ('segment_history', true, 'left_at', 'as_of of the first run that did not; NULL while he is in it'),
     ('segment_summary', true, NULL, 'Segments in numbers, of the published run.'),
     ('segment_summary', true, 'segment', 'segment'),
     ('segment_summary', true, 'customers', 'number of customers'),
@@ -224,6 +230,9 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('campaign_effect', true, NULL, 'What the campaigns of the last year moved, against customers they did not reach; empty without touchpoints that have a campaign. See cvm.campaign_effects.'),
     ('score', false, NULL, 'Scores of customers, a partition per run; read the views over it.'),
     ('published', false, NULL, 'One row: the run that the views show.'),
+    ('segment_stay', false, NULL, 'Stays in segments that have ended; read the view segment_history.'),
+    ('forgotten', false, NULL, 'Customers whom cvm.forget has erased: a recompute leaves them out for as long as they are here.'),
+    ('forgotten_value', false, NULL, 'What they were worth in the published run, for the next equity_statement.'),
     ('retired_run', false, NULL, 'Runs that were replaced and whose partitions go when no snapshot needs them.'),
     ('segment_stat', false, NULL, 'Sums by segment and run, behind segment_summary.'),
     ('cohort_cell', false, NULL, 'Monthly cohorts by run, behind cohort_retention.')
@@ -235,10 +244,10 @@ COMMENT ON FUNCTION cvm.output_dictionary() IS 'Relations of an output schema an
 CREATE FUNCTION cvm.equity_causes() RETURNS TABLE ("position" integer, cause text, is_move boolean)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-SELECT c.position::integer, c.cause, c.cause LIKE 'moved%' FROM unnest('{late_or_corrected,erased,unwinding,purchases_expected,purchases_beyond,silence,refunds,new_customers,assumptions,model_change,moved_in,moved_out}'::text[])
+SELECT c.position::integer, c.cause, c.cause LIKE 'moved%' FROM unnest('{late_or_corrected,erased,merged,unwinding,purchases_expected,purchases_beyond,silence,refunds,new_customers,assumptions,model_change,moved_in,moved_out}'::text[])
     WITH ORDINALITY AS c(cause, position);
 END;
-COMMENT ON FUNCTION cvm.equity_causes() IS 'Columns of equity_statement between opening and closing, in the order in which causes are applied to a customer (positions 1 to 10, as in score.changes); 11 and 12 are moves between segments.';
+COMMENT ON FUNCTION cvm.equity_causes() IS 'Columns of equity_statement between opening and closing, in the order in which causes are applied to a customer (positions 1 to 11, as in score.changes); 12 and 13 are moves between segments.';
 
 -- The tables behind the views.
 CREATE FUNCTION cvm.create_output_tables(s text, customer_type text, customer_collation text) RETURNS void
@@ -259,6 +268,10 @@ BEGIN
         purchase_model_id bigint, spend_model_id bigint, retention_model_id bigint, currency text, margin float8 NOT NULL,
         rate float8, unit_seconds float8, value_horizon float8, mean_spend float8, basis text)', s);
     EXECUTE format('CREATE TABLE %I.retired_run (run_id bigint PRIMARY KEY, replaced_by_xid bigint NOT NULL)', s);
+    EXECUTE format('CREATE TABLE %I.segment_stay (
+        customer_id %s%s NOT NULL, segment text NOT NULL, entered_at timestamptz NOT NULL, left_at timestamptz NOT NULL, CHECK (entered_at < left_at))', s, customer_type, customer_collation);
+    EXECUTE format('CREATE TABLE %I.forgotten (customer_id %s%s NOT NULL, forgotten_at timestamptz NOT NULL DEFAULT clock_timestamp())', s, customer_type, customer_collation);
+    EXECUTE format('CREATE TABLE %I.forgotten_value (run_id bigint NOT NULL, segment text NOT NULL, residual_value float8 NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_rule (
         position integer PRIMARY KEY, segment text NOT NULL CHECK (segment <> ''all''), predicate text NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_stat (
@@ -305,6 +318,9 @@ BEGIN
     EXECUTE format('CREATE VIEW %I.segment_member AS
         SELECT s.customer_id, s.recency_score, s.frequency_score, s.monetary_score,
                cvm.rfm(s.recency_score, s.frequency_score, s.monetary_score) AS rfm_cell, s.segment, s.since %s', s, source);
+    EXECUTE format('CREATE VIEW %1$I.segment_history AS
+        SELECT t.customer_id, t.segment, t.entered_at, t.left_at FROM %1$I.segment_stay t
+        UNION ALL SELECT s.customer_id, s.segment, s.since, NULL::timestamptz %2$s', s, source);
     EXECUTE format('CREATE VIEW %I.customer_value AS
         SELECT s.customer_id::%s AS customer_id, p.as_of, s.segment, s.since AS segment_since,
                cvm.rfm(s.recency_score, s.frequency_score, s.monetary_score)::text AS rfm_cell,

@@ -156,7 +156,7 @@ COMMENT ON POLICY reader ON cvm.fitted_model IS 'Readers of the output schema an
 
 -- Read by src/recompute/plan.c at the beginning of each run.
 CREATE FUNCTION cvm.recompute_plan(portfolio text, candidate jsonb DEFAULT NULL,
-    OUT output_schema text, OUT purchases_query text, OUT currency text, OUT value_basis text, OUT time_zone text, OUT period interval,
+    OUT output_schema text, OUT purchases_query text, OUT alias_join text, OUT currency text, OUT value_basis text, OUT time_zone text, OUT period interval,
     OUT time_unit interval, OUT annual_discount_rate float8, OUT horizon interval, OUT value_horizon interval,
     OUT margin float8, OUT purchase_family text, OUT spend_family text, OUT predictive_interval boolean, OUT equity_statement boolean, OUT history_seconds float8,
     OUT specification jsonb, OUT source jsonb, OUT drift_threshold float8, OUT pinned_purchase_model_id bigint, OUT pinned_spend_model_id bigint)
@@ -164,6 +164,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
     options jsonb := present.options;
+    buyer pg_attribute;
 BEGIN
     PERFORM cvm.check_purchases_feed(portfolio);
     -- family, period, time unit and zone: what the gate or somebody has decided, or the options say (sql/registry.sql)
@@ -176,6 +177,9 @@ BEGIN
     currency := cvm.option_text(options, 'portfolio_currency', NULL);
     time_zone := specification ->> 'time_zone';
     purchases_query := cvm.purchases_query(portfolio, time_zone, options);
+    -- whom of the published customers the aliases have made one with another since
+    buyer := cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer');
+    alias_join := cvm.alias_join(portfolio, 's.customer_id', buyer.atttypid);
     period := (specification ->> 'period')::interval;
     time_unit := (specification ->> 'time_unit')::interval;
     annual_discount_rate := cvm.option_rate(options);

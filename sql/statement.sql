@@ -3,7 +3,7 @@
 -- ---------- between any two dates ----------
 
 CREATE FUNCTION cvm.equity_statement(portfolio text, from_as_of timestamptz, to_as_of timestamptz)
-RETURNS TABLE (segment text, is_total boolean, opening numeric, late_or_corrected numeric, erased numeric, unwinding numeric, purchases_expected numeric, purchases_beyond numeric, silence numeric,
+RETURNS TABLE (segment text, is_total boolean, opening numeric, late_or_corrected numeric, erased numeric, merged numeric, unwinding numeric, purchases_expected numeric, purchases_beyond numeric, silence numeric,
     refunds numeric, new_customers numeric, assumptions numeric, model_change numeric, moved_in numeric, moved_out numeric, closing numeric)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -39,7 +39,7 @@ BEGIN
             DETAIL = 'Between them the option equity_statement was off, or a recompute went back in time.';
     END IF;
     RETURN QUERY EXECUTE format('
-        SELECT e.segment, e.is_total, coalesce(sum(e.opening) FILTER (WHERE e.prior_run_id = $1), 0), sum(e.late_or_corrected), sum(e.erased), sum(e.unwinding), sum(e.purchases_expected),
+        SELECT e.segment, e.is_total, coalesce(sum(e.opening) FILTER (WHERE e.prior_run_id = $1), 0), sum(e.late_or_corrected), sum(e.erased), sum(e.merged), sum(e.unwinding), sum(e.purchases_expected),
                sum(e.purchases_beyond), sum(e.silence), sum(e.refunds), sum(e.new_customers), sum(e.assumptions), sum(e.model_change), sum(e.moved_in), sum(e.moved_out),
                coalesce(sum(e.closing) FILTER (WHERE e.run_id = $2), 0)
         FROM %I.equity_statement e WHERE e.run_id > $1 AND e.run_id <= $2 GROUP BY 1, 2 ORDER BY 2 DESC, 1', s) USING first_run, last_run;
@@ -72,7 +72,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'customer must not be null';
     END IF;
     EXECUTE format('SELECT c.*, p.margin, p.as_of AS computed, q.changes, q.since, (SELECT min(e.from_as_of) FROM %1$I.equity_statement e WHERE e.run_id = p.run_id) AS from_as_of
-        FROM %1$I.customer_value c CROSS JOIN %1$I.published p JOIN %1$I.score q ON q.run_id = p.run_id AND q.customer_id::text = $1 WHERE c.customer_id::text = $1', s) INTO v USING customer;
+        FROM %1$I.customer_value c CROSS JOIN %1$I.published p JOIN %1$I.score q ON q.run_id = p.run_id AND q.%2$s WHERE c.%2$s', s, cvm.customer_condition(s)) INTO v USING customer;
     IF v.customer_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('portfolio "%s" has no customer %s', portfolio, customer),
             HINT = 'Only customers of the published run can be explained: see the view customer.';
@@ -86,12 +86,12 @@ BEGIN
         (5, 'discounted_purchases', (v.residual_value / nullif(v.margin * v.expected_spend, 0))::numeric, 'all that is to come, as if bought now'),
         (6, 'residual_value', closing, CASE WHEN v.subscriptions IS NULL THEN 'expected_spend x margin x discounted_purchases' ELSE 'purchases and subscriptions' END),
         (7, 'lifetime_value', round(v.realised_value, 2) + closing, 'realised_value + residual_value')) AS t;
-    IF v.changes IS NOT NULL AND array_length(v.changes, 1) = 12 THEN
+    IF v.changes IS NOT NULL AND array_length(v.changes, 1) = 13 THEN
         opening := round(v.changes[1]::numeric, 2);
         RETURN QUERY SELECT 10, 'opening', opening, format('residual value as of %s', v.from_as_of);
         RETURN QUERY SELECT 10 + c.position, c.cause, a.amount, CASE WHEN a.amount <> 0 THEN cvm.cause_in_words(c.cause) END
-            FROM cvm.equity_causes() c JOIN unnest(cvm.round_to_total(v.changes[2:11], closing - opening)) WITH ORDINALITY AS a(amount, n) ON a.n = c.position ORDER BY 1;
-        RETURN QUERY SELECT 21, 'closing', closing, format('residual value as of %s', v.computed);
+            FROM cvm.equity_causes() c JOIN unnest(cvm.round_to_total(v.changes[2:12], closing - opening)) WITH ORDINALITY AS a(amount, n) ON a.n = c.position ORDER BY 1;
+        RETURN QUERY SELECT 22, 'closing', closing, format('residual value as of %s', v.computed);
     END IF;
     EXECUTE format('SELECT string_agg(format(''%%s (%%s)'', r.position, r.predicate), ''; or '' ORDER BY r.position) FROM %I.segment_rule r WHERE r.segment = $1', s) INTO earlier USING v.segment;
     RETURN QUERY SELECT 30, 'segment', NULL::numeric, format('%s since %s: the first rule that is true is %s', v.segment, v.since, coalesce(earlier, 'none'));
@@ -99,11 +99,11 @@ BEGIN
         FROM %1$I.segment_rule r WHERE r.position < coalesce((SELECT min(f.position) FROM %1$I.segment_rule f WHERE f.segment = $1), 2147483647) ORDER BY r.position', s) USING v.segment;
 END $$;
 COMMENT ON FUNCTION cvm.explain(text, text) IS
-'The published value of a customer in parts: what it is made of (positions 1 to 7), why the residual value is another than in the run before (10 to 21: opening + causes = closing, to the cent, the causes of equity_statement; not where it had no run before it or the option equity_statement is off), and which segment rule he fell under and which before it he did not (from 30; by the rules as they are now). 02000 unknown customer, 22004 null, 42704 unknown portfolio, 42501 not permitted.';
+'The published value of a customer in parts: what it is made of (positions 1 to 7), why the residual value is another than in the run before (10 to 22: opening + causes = closing, to the cent, the causes of equity_statement; not where it had no run before it or the option equity_statement is off), and which segment rule he fell under and which before it he did not (from 30; by the rules as they are now). 02000 unknown customer, 22P02 a text that is no customer, 22004 null, 42704 unknown portfolio, 42501 not permitted.';
 
 CREATE FUNCTION cvm.cause_in_words(cause text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN (SELECT w.words FROM (VALUES ('late_or_corrected', 'orders up to then that came in late or were changed'), ('erased', 'in no feed any more'), ('unwinding', 'the future is nearer'),
+RETURN (SELECT w.words FROM (VALUES ('late_or_corrected', 'orders up to then that came in late or were changed'), ('erased', 'in no feed any more'), ('merged', 'one with customers who are his aliases now'), ('unwinding', 'the future is nearer'),
     ('purchases_expected', 'expected by now, and no longer to come'), ('purchases_beyond', 'bought, more or less than expected'), ('silence', 'did not buy'), ('refunds', 'gave back'), ('new_customers', 'new'),
     ('assumptions', 'discount rate, margin or horizon are others'), ('model_change', 'the models are others')) AS w(cause, words) WHERE w.cause = cause_in_words.cause);
 COMMENT ON FUNCTION cvm.cause_in_words(text) IS 'A cause of equity_statement in plain words about one customer; NULL for others.';
@@ -147,6 +147,52 @@ END $$;
 COMMENT ON FUNCTION cvm.value_as_of(text, timestamptz) IS
 'Customers'' values exactly as a portfolio had published them at an instant, a row per customer: those of the run that was the last one then, for as long as the option history keeps it. Errors as cvm.run_at.';
 
+CREATE FUNCTION cvm.segment_moves(portfolio text, from_as_of timestamptz, to_as_of timestamptz) RETURNS TABLE (from_segment text, to_segment text, customers bigint, share float8)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s text := (cvm.own_portfolio(portfolio)).output_schema;
+    unknown timestamptz;
+    known text;
+BEGIN
+    IF from_as_of IS NULL OR to_as_of IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'from_as_of and to_as_of must not be null';
+    ELSIF from_as_of > to_as_of THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('moves can not be from %s to %s', from_as_of, to_as_of), HINT = 'They lead from an earlier date to a later one.';
+    END IF;
+    EXECUTE format('SELECT min(d.as_of), (SELECT string_agg(n.as_of::text, '', '' ORDER BY n.as_of) FROM (SELECT e.as_of FROM %1$I.equity e WHERE e.is_total ORDER BY abs(extract(epoch FROM e.as_of - min(d.as_of))) LIMIT 3) n)
+        FROM unnest(ARRAY[$1, $2]) AS d(as_of) WHERE NOT EXISTS (SELECT FROM %1$I.equity e WHERE e.as_of = d.as_of)', s) INTO unknown, known USING from_as_of, to_as_of;
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('portfolio "%s" was not computed as of %s', portfolio, unknown),
+            HINT = coalesce(format('The nearest dates are %s.', known), format('CALL cvm.recompute(%L);', portfolio));
+    END IF;
+    RETURN QUERY EXECUTE format('
+        SELECT a.segment, b.segment, count(*), CASE WHEN a.segment IS NOT NULL THEN count(*)::float8 / sum(count(*)) OVER (PARTITION BY a.segment)::float8 END
+        FROM (SELECT h.customer_id, h.segment FROM %1$I.segment_history h WHERE h.entered_at <= $1 AND (h.left_at IS NULL OR h.left_at > $1)) a
+        FULL JOIN (SELECT h.customer_id, h.segment FROM %1$I.segment_history h WHERE h.entered_at <= $2 AND (h.left_at IS NULL OR h.left_at > $2)) b ON b.customer_id %2$s a.customer_id
+        GROUP BY 1, 2 ORDER BY 1, 2', s, cvm.customer_equality(s)) USING from_as_of, to_as_of;
+END $$;
+COMMENT ON FUNCTION cvm.segment_moves(text, timestamptz, timestamptz) IS
+'How customers moved between segments from one date that was computed to another, a transition matrix in rows, from segment_history: whatever the option history, since the portfolio''s first run. share: of the customers of from_segment. from_segment is NULL for customers who were not there, to_segment for those who are gone. 22023 for dates that were never computed (the hint has the nearest) or in the wrong order, 22004 null, 42704 unknown portfolio, 42501 not permitted.';
+
+-- By the equality of the customers' type, so that an index serves.
+CREATE FUNCTION cvm.customer_condition(output_schema text) RETURNS text
+LANGUAGE sql STABLE STRICT
+BEGIN ATOMIC
+    SELECT pg_catalog.format('customer_id %s $1::pg_catalog.text::%s%s', cvm.equality_of(a.atttypid), pg_catalog.format_type(a.atttypid, a.atttypmod), cvm.collate_clause(a.attcollation))
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.format('%I.score', output_schema)) AND a.attname OPERATOR(pg_catalog.=) 'customer_id' AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION cvm.customer_condition(text) IS 'SQL of a condition on the column customer_id of an output schema: that it is the customer whose text is $1; NULL if score is not what it was.';
+
+-- The operator by which the output's customers are equal.
+CREATE FUNCTION cvm.customer_equality(output_schema text) RETURNS text
+LANGUAGE sql STABLE STRICT
+BEGIN ATOMIC
+    SELECT cvm.equality_of(a.atttypid) FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.format('%I.score', output_schema)) AND a.attname OPERATOR(pg_catalog.=) 'customer_id';
+END;
+COMMENT ON FUNCTION cvm.customer_equality(text) IS 'SQL of the operator of equality of the customers in an output schema.';
+
 CREATE FUNCTION cvm.segment_transitions(portfolio text, from_instant timestamptz, to_instant timestamptz)
 RETURNS TABLE (from_segment text, to_segment text, customers bigint, share float8, opening float8, closing float8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -155,8 +201,8 @@ BEGIN
         SELECT a.segment, b.segment, count(*), CASE WHEN a.segment IS NOT NULL THEN count(*)::float8 / sum(count(*)) OVER (PARTITION BY a.segment)::float8 END,
                coalesce(sum(a.residual_value), 0), coalesce(sum(b.residual_value), 0)
         FROM (SELECT s.customer_id, s.segment, s.residual_value FROM %1$I.score s WHERE s.run_id = $1) a
-        FULL JOIN (SELECT s.customer_id, s.segment, s.residual_value FROM %1$I.score s WHERE s.run_id = $2) b ON b.customer_id = a.customer_id
-        GROUP BY 1, 2 ORDER BY 1, 2', (cvm.own_portfolio(portfolio)).output_schema) USING cvm.run_at(portfolio, from_instant), cvm.run_at(portfolio, to_instant);
+        FULL JOIN (SELECT s.customer_id, s.segment, s.residual_value FROM %1$I.score s WHERE s.run_id = $2) b ON b.customer_id %2$s a.customer_id
+        GROUP BY 1, 2 ORDER BY 1, 2', (cvm.own_portfolio(portfolio)).output_schema, cvm.customer_equality((cvm.own_portfolio(portfolio)).output_schema)) USING cvm.run_at(portfolio, from_instant), cvm.run_at(portfolio, to_instant);
 END $$;
 COMMENT ON FUNCTION cvm.segment_transitions(text, timestamptz, timestamptz) IS
 'How customers moved between segments from what was published at one instant to what was at another: customers, their share of those of from_segment, and residual values then and then. from_segment is NULL for customers who were not there, to_segment for those who are gone. For as long as the option history keeps both runs. Errors as cvm.run_at.';

@@ -225,6 +225,8 @@ typedef struct CustomerGroup
 	int32		prior_segment;
 	TimestampTz prior_since;
 	double		prior_residual;
+	bool		merged;
+	bool		forgotten;
 } CustomerGroup;
 
 typedef struct Grouping
@@ -374,6 +376,10 @@ assign_groups(Buckets *buckets, Bucket *bucket, Grouping *grouping)
 		}
 		else if (event->purchase.scale == CVM_EVENT_SUBSCRIPTION)
 			group->n_subscriptions++;
+		else if (event->purchase.scale == CVM_EVENT_MERGED)
+			group->merged = true;
+		else if (event->purchase.scale == CVM_EVENT_FORGOTTEN)
+			group->forgotten = true;
 		else
 			group->n++;
 	}
@@ -402,7 +408,7 @@ scatter(Buckets *buckets, Bucket *bucket, Grouping *grouping)
 
 		if (event->purchase.scale == CVM_EVENT_SUBSCRIPTION)
 			grouping->rows[group->next_subscription++] = event->purchase;
-		else if (event->purchase.scale != CVM_EVENT_PRIOR)
+		else if (event->purchase.scale < CVM_EVENT_FIRST)
 			grouping->rows[group->next++] = event->purchase;
 	}
 }
@@ -444,7 +450,7 @@ cvm_bucket_group(Buckets *buckets, int number, CustomerReceiver receive, void *c
 			.purchases = grouping.rows + group->offset,.n_purchases = group->n,
 			.subscriptions = grouping.rows + group->offset + group->n,.n_subscriptions = group->n_subscriptions,
 			.prior_segment = group->prior_segment,.prior_since = group->prior_since,
-			.prior_residual = group->prior_residual
+			.prior_residual = group->prior_residual,.merged = group->merged,.forgotten = group->forgotten
 		};
 
 		CHECK_FOR_INTERRUPTS();

@@ -9,7 +9,10 @@
 #define CVM_N_BUCKETS 256
 
 /* The scale of an event that is no purchase. */
+#define CVM_EVENT_FIRST 252		/* below it are scales */
 #define CVM_EVENT_PRIOR 255		/* what the run before said: at = since, period = segment, mantissa = bits of the residual value */
+#define CVM_EVENT_MERGED 253	/* an alias of this customer was one of the run before */
+#define CVM_EVENT_FORGOTTEN 252	/* to be left out */
 #define CVM_EVENT_SUBSCRIPTION 254	/* a packed subscription (subscription.h) */
 
 typedef struct Buckets Buckets;
@@ -27,6 +30,8 @@ typedef struct CustomerEvents
 	int32		prior_segment;	/* -1: none */
 	TimestampTz prior_since;
 	double		prior_residual;
+	bool		merged;
+	bool		forgotten;
 } CustomerEvents;
 
 typedef void (*CustomerReceiver) (void *context, const CustomerEvents *customer);

@@ -11,6 +11,7 @@
  *	  partition.c  rows -> a partition of their own
  *	  publish.c    the partition -> the published run
  *	  retire.c     replaced runs' partitions -> dropped
+ *	  forget.c     one customer's rows -> erased
  *
  * Everything lives in one memory context, deleted at the end of the run however
  * it ends.  Memory: cvm.recompute_memory for the feed's rows (spilled to
@@ -85,6 +86,7 @@ typedef struct RecomputePlan
 	Oid			owner;
 	char	   *output_schema;	/* from cvm_find_portfolio on */
 	char	   *purchases_query;	/* customer, at, amount [, is_purchase, rows]; $1 is as_of */
+	char	   *alias_join;		/* joins s.customer_id to merged.customer; empty without aliases */
 	CvmCalendar calendar;
 	TimestampTz as_of;
 	int32		as_of_period;
@@ -175,6 +177,7 @@ typedef struct CustomerRecord
 	uint32		gross;			/* ... of that without the refunds since; 0: there were none */
 	bool		bought_later;	/* since the run before */
 	bool		later;			/* any row since then */
+	bool		merged;			/* a customer of the run before is an alias of this one now */
 } CustomerRecord;
 
 /* What is known now of the time up to the run before; NULL: no row. */
@@ -235,13 +238,28 @@ typedef struct Population
 	double		monetary_cut[4];
 	CohortRow **cohorts;		/* CVM_COHORT_MONTHS rows, NULL where empty */
 	Names	   *prior_segments;
-	struct VanishedSum
-	{
-		double		value,
-					low;
-	}		   *vanished;		/* by prior segment: residual value of customers who are in no feed any more */
-	int			n_vanished;
+	struct CustomerSum *vanished;	/* by prior segment: residual value of customers who are in no feed any more */
+	struct CustomerSum *merged;	/* ... who are another's alias now */
+	int			n_prior_sums;
+	Spool	   *left;			/* of CustomerLeft */
 } Population;
+
+/* A sum of residual values with its compensation (Neumaier 1974). */
+typedef struct CustomerSum
+{
+	double		value,
+				low;
+} CustomerSum;
+
+/* A customer who is not any more in the segment where the run before had him; the key's bytes follow unless it is by value. */
+typedef struct CustomerLeft
+{
+	Datum		key;			/* if by value */
+	TimestampTz since;
+	int32		segment;		/* number in Population.prior_segments */
+} CustomerLeft;
+
+extern void cvm_add_left(Population *population, Datum key, int32 segment, TimestampTz since);
 
 extern void cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Population *population);
 extern Datum cvm_record_key(const Population *population, const CustomerRecord *record);
@@ -295,6 +313,9 @@ typedef struct CustomerValue
 	int			frequency_score;
 	int			monetary_score;
 } CustomerValue;
+
+/* recompute.c: ERROR if it is being recomputed; held to the end of the transaction, of the session where that is asked for */
+extern void cvm_lock_portfolio(const RecomputePlan *plan, bool session);
 
 /* recompute.c: all customers into the tables of the two kinds; counts repeat buyers without positive mean spend */
 extern void cvm_fill_tables(const RecomputePlan *plan, const Population *population, const cvm_env *env,
@@ -403,7 +424,7 @@ extern SegmentSum *cvm_score_customers(const RecomputePlan *plan, int64 run_id, 
 extern void cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *population,
 						const FittedPair *fit, Statement *statement, const SegmentSum *sums, int n_sums);
 extern List *cvm_views_to_refresh(const RecomputePlan *plan);	/* of char *; reads the owner's relations */
-extern void cvm_refresh_views(const RecomputePlan *plan, const List *views);
+extern void cvm_refresh_views(const RecomputePlan *plan, const List *views, int caller_context);	/* SECURITY_... of the caller */
 
 /* ---------- retire.c ---------- */
 

@@ -88,7 +88,7 @@ static const ColumnSpec columns[N_SCORE_COLUMNS] = {
 typedef struct Writer
 {
 	const RecomputePlan *plan;
-	const Population *population;
+	Population *population;
 	int64		run_id;
 	Relation	relation;
 	int			attribute[N_SCORE_COLUMNS]; /* 0-based */
@@ -254,7 +254,7 @@ index_partition(const RecomputePlan *plan, const Population *population, int64 r
 /* ---------- writing rows ---------- */
 
 static Writer *
-writer_new(const RecomputePlan *plan, int64 run_id, const Population *population, int64 contract_model_id)
+writer_new(const RecomputePlan *plan, int64 run_id, Population *population, int64 contract_model_id)
 {
 	Writer	   *writer = palloc0(sizeof(Writer));
 
@@ -412,6 +412,7 @@ write_customer(Writer *writer, const CustomerRecord *record, Size size, const Cu
 	TupleTableSlot *slot = writer->slots[writer->n];
 	MemoryContext old;
 	int			segment;
+	TimestampTz since;
 	PurchaseHistory *history;
 
 	if (slot == NULL)
@@ -443,7 +444,10 @@ write_customer(Writer *writer, const CustomerRecord *record, Size size, const Cu
 	ExecStoreVirtualTuple(slot);
 	segment = cvm_segment_of(writer->rules, slot);
 	set(writer, slot, COL_SEGMENT, writer->segment_texts[segment]);
-	set(writer, slot, COL_SINCE, TimestampTzGetDatum(member_since(writer, record, segment)));
+	since = member_since(writer, record, segment);
+	set(writer, slot, COL_SINCE, TimestampTzGetDatum(since));
+	if (record->prior_segment >= 0 && record->prior_since < since)
+		cvm_add_left(writer->population, cvm_record_key(writer->population, record), record->prior_segment, record->prior_since);
 	if (statement)
 	{
 		EquityChange change;

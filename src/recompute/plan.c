@@ -210,6 +210,7 @@ cvm_plan_load(RecomputePlan *plan)
 
 	plan->output_schema = text_column(context, "output_schema");
 	plan->purchases_query = text_column(context, "purchases_query");
+	plan->alias_join = text_column(context, "alias_join");
 	plan->currency = text_column(context, "currency");
 	plan->value_basis = text_column(context, "value_basis");
 	cvm_calendar_init(&plan->calendar, TextDatumGetCString(some_column("time_zone")),

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "recompute/owner.h"
 #include "recompute/statement.h"
 #include "worker/shared.h"
 
@@ -190,12 +191,59 @@ move_pointer(const RecomputePlan *plan, int64 run_id, const FittedPair *fit)
 	if (fit->retention_model_id == 0)
 		nulls[6] = 'n';
 	cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s", published), 0, NULL, NULL, NULL);
+	cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s", cvm_quote(plan, "forgotten_value")), 0, NULL, NULL, NULL);
 	insert_row(plan, "published",
 			psprintf("INSERT INTO %s (only_row, run_id, as_of, published_at, published_xid, purchase_model_id, spend_model_id, currency, margin, retention_model_id,"
 					 " rate, unit_seconds, value_horizon, mean_spend, basis)"
 					 " VALUES (true, $1, $2, pg_catalog.clock_timestamp(), pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8,"
 					 " $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", published),
 			12, types, values, nulls);
+}
+
+/*
+ * Customers who have left a segment since the run before: what is there no longer
+ * is written once, what is there still is in score.  A run as of an earlier instant
+ * takes back what came after it.
+ */
+static void
+write_stays(const RecomputePlan *plan, const Population *population)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "cvm stays", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	char	   *stay = cvm_quote(plan, "segment_stay");
+	char	   *sql = psprintf("INSERT INTO %s (customer_id, segment, entered_at, left_at) VALUES ($1, $2, $3, $4)", stay);
+	Oid			types[4] = {population->key.type, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[4] = {TimestampTzGetDatum(plan->as_of)};
+	SPIPlanPtr	insert;
+	char	   *record;
+	Size		size;
+
+	cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s WHERE left_at OPERATOR(pg_catalog.>) $1", stay), 1, &types[3], values, NULL);
+	insert = SPI_prepare(sql, 4, types);
+	if (insert == NULL)
+		elog(ERROR, "could not prepare: %s", sql);
+	cvm_spool_rewind(population->left);
+	while ((record = cvm_spool_next(population->left, &size)) != NULL)
+	{
+		const CustomerLeft *left = (const CustomerLeft *) record;
+
+		CHECK_FOR_INTERRUPTS();
+		if (left->since >= plan->as_of)
+			continue;
+		MemoryContextReset(scratch);
+		values[0] = population->key.byval ? left->key : PointerGetDatum(record + sizeof(CustomerLeft));
+		values[1] = CStringGetTextDatum(cvm_names_get(population->prior_segments, left->segment));
+		values[2] = TimestampTzGetDatum(left->since);
+		values[3] = TimestampTzGetDatum(plan->as_of);
+		if (SPI_execute_plan(insert, values, NULL, false, 0) != SPI_OK_INSERT || SPI_processed != 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("%s did not take a row of portfolio \"%s\"", cvm_quote(plan, "segment_stay"), plan->portfolio),
+					 errhint("A trigger or rule on it keeps the row out: drop it.")));
+	}
+	SPI_freeplan(insert);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 }
 
 void
@@ -212,6 +260,7 @@ cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *populatio
 			0, NULL, NULL, NULL);
 	if (statement)
 		cvm_statement_write(statement, sums, n_sums);
+	write_stays(plan, population);
 	cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s WHERE as_of OPERATOR(pg_catalog.=) $1", cvm_quote(plan, "equity")),
 			1, types, values, NULL);
 	for (int i = 0; i < n_sums; i++)
@@ -243,13 +292,25 @@ cvm_views_to_refresh(const RecomputePlan *plan)
 	return views;
 }
 
+/*
+ * REFRESH ... CONCURRENTLY makes a temporary table, which a restricted operation may
+ * not; it restricts the view's query itself, so our restriction (not one of the
+ * caller's, whose SECURITY_... flags are given) is lifted around it alone, under our
+ * search path.
+ */
 void
-cvm_refresh_views(const RecomputePlan *plan, const List *views)
+cvm_refresh_views(const RecomputePlan *plan, const List *views, int caller_context)
 {
+	Oid			user;
+	int			context;
 	ListCell   *view;
 
+	cvm_reset_search_path();
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, caller_context | SECURITY_LOCAL_USERID_CHANGE);
 	foreach(view, views)
 		cvm_spi(SPI_OK_UTILITY,
 				psprintf("REFRESH MATERIALIZED VIEW CONCURRENTLY %s", cvm_quote(plan, (char *) lfirst(view))),
 				0, NULL, NULL, NULL);
+	SetUserIdAndSecContext(user, context);
 }

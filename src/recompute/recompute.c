@@ -90,22 +90,20 @@ portfolio_locktag(int32 portfolio_id)
 }
 
 /* Session-level where the run spans transactions, so that it outlives them. */
-static void
-lock_portfolio(Run *run, LOCKTAG *tag)
+void
+cvm_lock_portfolio(const RecomputePlan *plan, bool session)
 {
-	LockAcquireResult result;
+	LOCKTAG		tag = portfolio_locktag(plan->portfolio_id);
 
 	if (running)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("a recompute is already under way in this session"),
 				 errhint("A feed must not call cvm.recompute.")));
-	*tag = portfolio_locktag(run->plan->portfolio_id);
-	result = LockAcquire(tag, ExclusiveLock, !run->atomic, true);
-	if (result == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&tag, ExclusiveLock, session, true) == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("portfolio \"%s\" is being recomputed by another session", run->plan->portfolio),
+				 errmsg("portfolio \"%s\" is being recomputed by another session", plan->portfolio),
 				 errhint("Wait for it to finish: see cvm.progress.")));
 }
 
@@ -526,19 +524,15 @@ step_succeed(Run *run)
 }
 
 /*
- * Publishing and refreshing are one transaction.  REFRESH ... CONCURRENTLY makes
- * a temporary table, which a restricted operation may not; it restricts the
- * view's query itself, so our restriction (not one of the caller's) is lifted
- * around it alone, under our search path.  Nothing of the owner's waits for that
- * moment or for the commit: a restricted operation refuses to defer a trigger.
+ * Publishing and refreshing are one transaction.  Nothing of the owner's waits for
+ * the moment in which the refreshing is unrestricted (publish.c), nor for the
+ * commit: a restricted operation refuses to defer a trigger.
  * So that constraints which are made deferrable work all the same, they are
  * checked at once, where that changes nothing for a caller's own transaction.
  */
 static void
 step_publish_all(Run *run)
 {
-	Oid			user;
-	int			context;
 	List	   *views;
 
 	if (!run->atomic)
@@ -547,11 +541,7 @@ step_publish_all(Run *run)
 	CommandCounterIncrement();
 	step_succeed(run);
 	views = cvm_views_to_refresh(run->plan);
-	cvm_reset_search_path();
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(user, run->caller_context | SECURITY_LOCAL_USERID_CHANGE);
-	cvm_refresh_views(run->plan, views);
-	SetUserIdAndSecContext(user, context);
+	cvm_refresh_views(run->plan, views, run->caller_context);
 }
 
 /*
@@ -616,9 +606,9 @@ new_run(FunctionCallInfo fcinfo, bool atomic)
 static void
 run_locked(Run *run)
 {
-	LOCKTAG		tag;
+	LOCKTAG		tag = portfolio_locktag(run->plan->portfolio_id);
 
-	lock_portfolio(run, &tag);
+	cvm_lock_portfolio(run->plan, !run->atomic);
 	running = true;
 	PG_TRY();
 	{

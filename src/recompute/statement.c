@@ -7,7 +7,7 @@
  * is known now of the time up to a:
  *
  *	  opening			what was published
- *	  corrected			V(a) - opening
+ *	  corrected			V(a) - opening; merged for customers with an alias that was one of the run before
  *	  unwinding			D = what V(a) grows by as its future comes nearer: e^(r (b - a))
  *	  expected			- E, the purchases expected in (a, b], as they are worth at b
  *	  beyond or silence V(b) of what happened, refunds aside, less V(a) + D - E
@@ -40,7 +40,7 @@
 #define SAME_VALUE 1e-9			/* relative: two computations of one value */
 
 const char *const cvm_cause_names[CVM_N_CAUSES] = {
-	[CAUSE_CORRECTED] = "late_or_corrected", [CAUSE_ERASED] = "erased", [CAUSE_UNWINDING] = "unwinding",
+	[CAUSE_CORRECTED] = "late_or_corrected", [CAUSE_ERASED] = "erased", [CAUSE_MERGED] = "merged", [CAUSE_UNWINDING] = "unwinding",
 	[CAUSE_EXPECTED] = "purchases_expected", [CAUSE_BEYOND] = "purchases_beyond", [CAUSE_SILENCE] = "silence",
 	[CAUSE_REFUNDS] = "refunds", [CAUSE_NEW] = "new_customers", [CAUSE_ASSUMPTIONS] = "assumptions",
 	[CAUSE_MODEL] = "model_change"
@@ -330,6 +330,13 @@ altered(Statement *s, const CustomerRecord *record, Size size, const PurchaseHis
 	return copy;
 }
 
+/* The cause of what is known now of the time up to the run before, and was not. */
+static EquityCause
+known_now(const CustomerRecord *record)
+{
+	return record->merged ? CAUSE_MERGED : CAUSE_CORRECTED;
+}
+
 /* From what was published to what the model expected of now. */
 static double
 walk_to_now(Statement *s, const CustomerRecord *before, EquityChange *change)
@@ -340,7 +347,7 @@ walk_to_now(Statement *s, const CustomerRecord *before, EquityChange *change)
 
 	if (fabs(value - change->opening) <= SAME_VALUE * fabs(value))
 		value = change->opening;
-	change->cause[CAUSE_CORRECTED] = value - change->opening;
+	change->cause[known_now(before)] = value - change->opening;
 	if (s->value_passing == NULL)
 		return value;			/* no time has passed */
 	due = residual_of(s->value_passing, before);
@@ -366,7 +373,7 @@ walk(Statement *s, const CustomerRecord *record, Size size, EquityChange *change
 	if (before || subscribed)
 		value = walk_to_now(s, altered(s, record, size, before, day), change);
 	else
-		change->cause[CAUSE_CORRECTED] = -change->opening;
+		change->cause[known_now(record)] = -change->opening;
 	news = residual_of(s->value_now, gross ? altered(s, record, size, gross, PG_INT32_MAX - 1) : record);
 	if (!before && !subscribed)
 		change->cause[CAUSE_NEW] = news;
@@ -559,21 +566,57 @@ write_row(const Statement *s, const char *segment, bool is_total, const Cents *c
 				 errhint("A trigger on it keeps the row out: drop it.")));
 }
 
-/* Customers who are in no feed any more. */
+/* Customers who are in no feed any more, or another's alias. */
 static void
-add_erased(Statement *s)
+add_gone(Statement *s, const CustomerSum *sum, const char *segment, EquityCause cause)
 {
-	for (int i = 0; i < s->population->n_vanished; i++)
-	{
-		double		gone = s->population->vanished[i].value + s->population->vanished[i].low;
-		StatementSum *sums;
+	double		gone = sum->value + sum->low;
+	StatementSum *sums;
 
-		if (gone == 0)
-			continue;
-		sums = sums_of(s, cvm_names_get(s->population->prior_segments, i));
-		add(&sums->opening, gone);
-		add(&sums->cause[CAUSE_ERASED], -gone);
+	if (gone == 0)
+		return;
+	sums = sums_of(s, segment);
+	add(&sums->opening, gone);
+	add(&sums->cause[cause], -gone);
+}
+
+/* Those whom cvm.forget has erased since, of whom no row is left but a sum. */
+static void
+add_forgotten(Statement *s)
+{
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(s->plan->prior.run_id)};
+	uint64		n = cvm_spi(SPI_OK_SELECT,
+							psprintf("SELECT f.segment::pg_catalog.text, f.residual_value::pg_catalog.float8 FROM %s AS f"
+									 " WHERE f.run_id OPERATOR(pg_catalog.=) $1", cvm_quote(s->plan, "forgotten_value")),
+							1, types, values, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull);
+		CustomerSum gone = {.value = isnull ? 0 : number(DatumGetFloat8(value))};
+		char	   *segment = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+
+		if (segment)
+			add_gone(s, &gone, segment, CAUSE_ERASED);
 	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static void
+add_all_gone(Statement *s)
+{
+	const Population *population = s->population;
+
+	for (int i = 0; i < population->n_prior_sums; i++)
+	{
+		const char *segment = cvm_names_get(population->prior_segments, i);
+
+		add_gone(s, &population->vanished[i], segment, CAUSE_ERASED);
+		add_gone(s, &population->merged[i], segment, CAUSE_MERGED);
+	}
+	add_forgotten(s);
 }
 
 static void
@@ -591,7 +634,7 @@ cvm_statement_write(Statement *s, const SegmentSum *sums, int n_sums)
 	double		all_exact[N_COLUMNS] = {0};
 	Cents		all = {0};
 
-	add_erased(s);
+	add_all_gone(s);
 	for (int n = 0; n < cvm_names_count(s->segments); n++)
 	{
 		const StatementSum *sum = &s->sums[n];

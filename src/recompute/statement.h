@@ -11,7 +11,8 @@
 typedef enum EquityCause
 {
 	CAUSE_CORRECTED,			/* late or corrected data: what is known now of the time up to the run before */
-	CAUSE_ERASED,				/* customers who are in no feed any more */
+	CAUSE_ERASED,				/* customers who are in no feed any more, or forgotten */
+	CAUSE_MERGED,				/* customers who are another's alias now, and those whose they are */
 	CAUSE_UNWINDING,			/* of the discount: the future is nearer */
 	CAUSE_EXPECTED,				/* purchases that were expected by now are no longer to come */
 	CAUSE_BEYOND,				/* who bought: what they are worth beyond what was expected */

@@ -19,6 +19,7 @@
 #include "nodes/params.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -46,6 +47,10 @@ typedef struct Summary
 	Oid			at_type;
 	Oid			amount_type;
 	bool		has_kind;		/* the query says what is a purchase, and of how many rows */
+	bool		has_aliases;	/* the query of the published run says whose alias a customer is */
+	CustomerSum *merged;		/* by prior segment: residual value of customers who are another's alias now */
+	int			n_merged;
+	MemoryContext merged_context;
 	SubscriptionTypes subscription_types;
 	Buckets    *buckets;
 } Summary;
@@ -182,7 +187,58 @@ receive_subscription(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* customer, segment, since, residual value of the published run */
+/* How many bytes of a key lie where it points to; 0 if it is by value.  The key without a compressed or short header. */
+static Size
+plain_key(const CustomerKey *type, Datum *key)
+{
+	if (type->byval)
+		return 0;
+	if (type->typlen == -1)
+		*key = PointerGetDatum(PG_DETOAST_DATUM(*key));
+	return datumGetSize(*key, false, type->typlen);
+}
+
+void
+cvm_add_left(Population *population, Datum key, int32 segment, TimestampTz since)
+{
+	Size		size = plain_key(&population->key, &key);
+	CustomerLeft left = {.key = size > 0 ? (Datum) 0 : key,.since = since,.segment = segment};
+
+	cvm_spool_add(population->left, &left, sizeof(left), size > 0 ? DatumGetPointer(key) : NULL, size);
+}
+
+static void
+add_to_sum(CustomerSum *sum, double value)
+{
+	double		total = sum->value + value;
+
+	if (!isfinite(value))
+		return;
+	sum->low += fabs(sum->value) >= fabs(value) ? (sum->value - total) + value : (value - total) + sum->value;
+	sum->value = total;
+}
+
+/* A customer of the run before is an alias of another now, who has what was his. */
+static void
+merge_prior(Summary *summary, Datum alias, Datum customer, const CvmPurchase *prior, double residual)
+{
+	CvmPurchase event = {.scale = CVM_EVENT_MERGED};
+
+	while (prior->period >= summary->n_merged)
+	{
+		int			wanted = Max(2 * summary->n_merged, 32);
+
+		summary->merged = summary->merged ? repalloc(summary->merged, sizeof(CustomerSum) * wanted)
+			: MemoryContextAlloc(summary->merged_context, sizeof(CustomerSum) * wanted);
+		memset(summary->merged + summary->n_merged, 0, sizeof(CustomerSum) * (wanted - summary->n_merged));
+		summary->n_merged = wanted;
+	}
+	add_to_sum(&summary->merged[prior->period], residual);
+	cvm_add_left(summary->population, alias, prior->period, prior->at);
+	cvm_buckets_add(summary->buckets, customer, &event);
+}
+
+/* customer, segment, since, residual value of the published run [, customer whose alias he is now] */
 static bool
 receive_prior(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -199,7 +255,25 @@ receive_prior(TupleTableSlot *slot, DestReceiver *self)
 	prior.period = cvm_names_add(summary->population->prior_segments, TextDatumGetCString(slot->tts_values[1]));
 	residual = slot->tts_isnull[3] ? 0 : DatumGetFloat8(slot->tts_values[3]);
 	memcpy(&prior.mantissa, &residual, sizeof(residual));
-	cvm_buckets_add(summary->buckets, slot->tts_values[0], &prior);
+	if (summary->has_aliases && !slot->tts_isnull[4])
+		merge_prior(summary, slot->tts_values[0], slot->tts_values[4], &prior, residual);
+	else
+		cvm_buckets_add(summary->buckets, slot->tts_values[0], &prior);
+	MemoryContextReset(summary->row_context);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+static bool
+receive_forgotten(TupleTableSlot *slot, DestReceiver *self)
+{
+	Summary    *summary = (Summary *) self;
+	CvmPurchase forgotten = {.scale = CVM_EVENT_FORGOTTEN};
+	MemoryContext old = MemoryContextSwitchTo(summary->row_context);
+
+	slot_getallattrs(slot);
+	if (!slot->tts_isnull[0])
+		cvm_buckets_add(summary->buckets, slot->tts_values[0], &forgotten);
 	MemoryContextReset(summary->row_context);
 	MemoryContextSwitchTo(old);
 	return true;
@@ -245,10 +319,33 @@ start_subscriptions(DestReceiver *self, int operation, TupleDesc desc)
 	};
 }
 
+/* Customers of another relation than score must be of the purchases' type as well. */
+static void
+check_customer_type(const Summary *summary, const char *relation, Oid type)
+{
+	if (getBaseType(type) != getBaseType(summary->population->key.type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("customers of %s are of type %s, those of the purchases of type %s", relation,
+						format_type_be(type), format_type_be(summary->population->key.type)),
+				 errhint("Drop the portfolio with cvm.drop_portfolio and create it again.")));
+}
+
 static void
 start_prior(DestReceiver *self, int operation, TupleDesc desc)
 {
-	check_prior_types((Summary *) self, desc);
+	Summary    *summary = (Summary *) self;
+
+	check_prior_types(summary, desc);
+	summary->has_aliases = desc->natts > 4;
+	if (summary->has_aliases)
+		check_customer_type(summary, "resolved_aliases", TupleDescAttr(desc, 4)->atttypid);
+}
+
+static void
+start_forgotten(DestReceiver *self, int operation, TupleDesc desc)
+{
+	check_customer_type((Summary *) self, "forgotten", TupleDescAttr(desc, 0)->atttypid);
 }
 
 static void
@@ -415,20 +512,15 @@ append_histories(const Summary *summary, const CustomerEvents *customer, RecordT
 	pfree(rows);
 }
 
-/* Was a customer of the run before, and is in no feed any more. */
+/* Was a customer of the run before, and is in no feed any more, or forgotten. */
 static void
 count_vanished(Population *population, const CustomerEvents *customer)
 {
-	struct VanishedSum *sum;
-	double		value = customer->prior_residual;
-	double		total;
-
-	if (customer->prior_segment < 0 || customer->prior_segment >= population->n_vanished || !isfinite(value))
+	if (customer->prior_segment < 0 || customer->prior_segment >= population->n_prior_sums)
 		return;
-	sum = &population->vanished[customer->prior_segment];
-	total = sum->value + value;
-	sum->low += fabs(sum->value) >= fabs(value) ? (sum->value - total) + value : (value - total) + sum->value;
-	sum->value = total;
+	add_to_sum(&population->vanished[customer->prior_segment], customer->prior_residual);
+	cvm_add_left(population, customer->key_size > 0 ? PointerGetDatum(customer->key_bytes) : customer->key,
+				 customer->prior_segment, customer->prior_since);
 }
 
 static void
@@ -439,7 +531,7 @@ summarise_customer(void *context, const CustomerEvents *customer)
 	CustomerRecord record;
 	RecordTail	tail = {unconstify(char *, customer->key_bytes), customer->key_size};
 
-	if (customer->n_purchases == 0 && customer->n_subscriptions == 0)
+	if (customer->forgotten || (customer->n_purchases == 0 && customer->n_subscriptions == 0))
 	{
 		count_vanished(population, customer);
 		return;
@@ -449,6 +541,7 @@ summarise_customer(void *context, const CustomerEvents *customer)
 	record.prior_segment = customer->prior_segment;
 	record.prior_since = customer->prior_since;
 	record.prior_residual = customer->prior_residual;
+	record.merged = customer->merged;
 	if (customer->n_subscriptions > 0)
 	{
 		population->n_subscribers++;
@@ -482,9 +575,10 @@ summarise_buckets(Summary *summary)
 static char *
 prior_query(const RecomputePlan *plan)
 {
-	return psprintf("SELECT s.customer_id, s.segment, s.since, s.residual_value FROM %s AS s"
+	return psprintf("SELECT s.customer_id, s.segment, s.since, s.residual_value%s FROM %s AS s%s"
 					" WHERE s.run_id OPERATOR(pg_catalog.=) (SELECT pg_catalog.max(p.run_id) FROM %s AS p)",
-					cvm_quote(plan, "score"), cvm_quote(plan, "published"));
+					plan->alias_join[0] ? ", merged.customer" : "", cvm_quote(plan, "score"), plan->alias_join,
+					cvm_quote(plan, "published"));
 }
 
 /*
@@ -526,6 +620,8 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	summary->buckets = cvm_buckets_new(scratch, memory, &population->key);
 	population->customers = cvm_spool_new(context, memory / 2);
 	population->prior_segments = cvm_names_new(context);
+	population->left = cvm_spool_new(context, MaxAllocHugeSize);	/* some 50 bytes a customer, if all move */
+	summary->merged_context = context;
 	summary->stats = cvm_population_begin(plan, population, context);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -537,10 +633,15 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	{
 		check_output(summary);
 		receive(summary, prior_query(plan), "segments of the published run", start_prior, receive_prior);
+		receive(summary, psprintf("SELECT f.customer_id FROM %s AS f", cvm_quote(plan, "forgotten")),
+				"forgotten customers", start_forgotten, receive_forgotten);
 	}
 	PopActiveSnapshot();
-	population->n_vanished = cvm_names_count(population->prior_segments);
-	population->vanished = MemoryContextAllocZero(context, sizeof(*population->vanished) * (population->n_vanished + 1));
+	population->n_prior_sums = cvm_names_count(population->prior_segments);
+	population->vanished = MemoryContextAllocZero(context, sizeof(CustomerSum) * (population->n_prior_sums + 1));
+	population->merged = MemoryContextAllocZero(context, sizeof(CustomerSum) * (population->n_prior_sums + 1));
+	if (summary->merged)
+		memcpy(population->merged, summary->merged, sizeof(CustomerSum) * Min(summary->n_merged, population->n_prior_sums));
 	summarise_buckets(summary);
 	cvm_population_end(summary->stats);
 	cvm_spool_rewind(population->customers);	/* writes what is buffered while the file's owner lives */

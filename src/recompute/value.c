@@ -403,6 +403,8 @@ value_purchases(Valuer *valuer, const CustomerRecord *record, CustomerValue *val
 		score_purchases(valuer, record, &row, &figures, value);
 		score_money(valuer, &row, &figures, value);
 	}
+	if (valuer->plan->value_only)
+		return;
 	value->days_silent = valuer->as_of_day - cvm_local_day(valuer->plan, history->last_at);
 	value->is_lapsed = lapsed(valuer, record);
 	if (!value->valued)
@@ -419,14 +421,16 @@ void
 cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
 {
 	memset(value, 0, sizeof(*value));
-	value->realised = realised_of(valuer, record);
+	if (!valuer->plan->value_only)
+		value->realised = realised_of(valuer, record);
 	value->is_lapsed = -1;
 	value->subscriptions = -1;
 	value->status = "excluded"; /* money without a single purchase */
 	if (record->history.repeat_periods >= 0)
 	{
 		value->status = "insufficient_history"; /* nobody has bought again */
-		score_rfm(valuer->population, &record->history, value);
+		if (!valuer->plan->value_only)
+			score_rfm(valuer->population, &record->history, value);
 	}
 	if (cvm_buys(valuer->plan, record) && valuer->fit->purchase_model_id > 0)
 		value_purchases(valuer, record, value);

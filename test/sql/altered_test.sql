@@ -32,7 +32,7 @@ SELECT attnum, attname, atttypid, attnotnull FROM pg_attribute WHERE attrelid = 
 -- every column of score: another type (by value for by reference and the other way round), a domain, another name, gone,
 -- and NOT NULL where there may be no value
 BEGIN;
-DROP VIEW cvm_altered.customer, cvm_altered.clv, cvm_altered.churn, cvm_altered.segment_member, cvm_altered.customer_value,
+DROP VIEW cvm_altered.customer, cvm_altered.clv, cvm_altered.churn, cvm_altered.segment_member, cvm_altered.segment_history, cvm_altered.customer_value,
     cvm_altered.concentration, cvm_altered.decile_table, cvm_altered.whale_curve, cvm_altered.lorenz_curve, cvm_altered.abc_tier, cvm_altered.repeat_purchase;
 SELECT (after('SELECT')).state;
 SELECT attname, a.state, a.message FROM score_column,
@@ -69,10 +69,10 @@ ROLLBACK;
 -- every column of the other tables: an error of the user's, or the conversion, and never an internal error
 CREATE VIEW other_column AS
 SELECT attrelid::regclass AS relation, attnum, attname, atttypid FROM pg_attribute
-WHERE attrelid = ANY ('{cvm_altered.published,cvm_altered.retired_run,cvm_altered.segment_rule,cvm_altered.segment_stat,cvm_altered.cohort_cell,cvm_altered.equity}'::regclass[])
+WHERE attrelid = ANY ('{cvm_altered.published,cvm_altered.retired_run,cvm_altered.segment_rule,cvm_altered.segment_stat,cvm_altered.cohort_cell,cvm_altered.equity,cvm_altered.segment_stay,cvm_altered.forgotten,cvm_altered.forgotten_value}'::regclass[])
   AND attnum > 0 AND NOT attisdropped;
 BEGIN;
-DROP VIEW cvm_altered.customer, cvm_altered.clv, cvm_altered.churn, cvm_altered.segment_member, cvm_altered.customer_value,
+DROP VIEW cvm_altered.customer, cvm_altered.clv, cvm_altered.churn, cvm_altered.segment_member, cvm_altered.segment_history, cvm_altered.customer_value,
     cvm_altered.concentration, cvm_altered.decile_table, cvm_altered.whale_curve, cvm_altered.lorenz_curve, cvm_altered.abc_tier, cvm_altered.repeat_purchase;
 DROP MATERIALIZED VIEW cvm_altered.segment_summary, cvm_altered.cohort_retention;
 DO $$ BEGIN

@@ -49,6 +49,26 @@ DELETE FROM orders WHERE customer_id = 9001;
 CREATE TABLE gone AS SELECT residual_value FROM cvm_st.clv WHERE customer_id = 9001;
 CALL cvm.recompute('st', '2023-08-01 12:00+00');
 SELECT causes('st'), s.erased = -round(g.residual_value::numeric, 2) AS exact FROM cvm_st.equity_statement s, gone g WHERE s.is_total ORDER BY s.run_id DESC LIMIT 1;
+-- merged: two customers who turn out to be one; what he is worth with both histories, less what both were
+CREATE TABLE pair AS SELECT c.customer_id, v.residual_value, row_number() OVER (ORDER BY c.customer_id) AS n FROM cvm_st.customer c JOIN cvm_st.clv v USING (customer_id) WHERE c.repeat_periods BETWEEN 2 AND 4 ORDER BY c.customer_id LIMIT 2;
+CREATE TABLE same AS SELECT a.customer_id AS alias, b.customer_id AS customer FROM pair a, pair b WHERE a.n = 1 AND b.n = 2;
+SELECT cvm.add_feed('st', 'aliases', 'statement_test.same', '{"alias": "alias", "customer": "customer"}');
+CALL cvm.recompute('st', '2023-08-01 12:00+00');
+SELECT causes('st'), abs(s.merged - (v.residual_value - t.both)::numeric) < 0.01 AS exact FROM cvm_st.equity_statement s, same, cvm_st.clv v, (SELECT sum(residual_value) AS both FROM pair) t
+WHERE v.customer_id = same.customer AND s.is_total ORDER BY s.run_id DESC LIMIT 1;
+SELECT count(*) FROM cvm_st.clv JOIN same ON customer_id = alias;
+SELECT part, amount = (SELECT round(c.residual_value::numeric, 2) - round(p.residual_value::numeric, 2) FROM cvm_st.clv c JOIN pair p USING (customer_id), same WHERE c.customer_id = same.customer) AS exact
+FROM same, cvm.explain('st', same.customer::text) WHERE position BETWEEN 11 AND 21 AND amount <> 0;
+-- and two again
+DELETE FROM same;
+CALL cvm.recompute('st', '2023-08-01 12:00+00');
+SELECT causes('st'), (SELECT count(*) FROM cvm_st.clv JOIN pair USING (customer_id, residual_value)) AS as_they_were;
+-- merged into one whom nobody knew
+INSERT INTO same SELECT customer_id, 9100 FROM pair;
+CALL cvm.recompute('st', '2023-08-01 12:00+00');
+SELECT causes('st');
+SELECT cvm.drop_feed('st', 'aliases');
+CALL cvm.recompute('st', '2023-08-01 12:00+00');
 -- assumptions
 SELECT cvm.alter_portfolio('st', '{"annual_discount_rate": 0.15}');
 CALL cvm.recompute('st', '2023-08-01 12:00+00');
@@ -96,17 +116,26 @@ CALL cvm.recompute('st', '2023-08-15 18:00+00');
 SELECT causes('st');
 
 -- ---------- between dates, one customer, as published ----------
-SELECT is_total, opening + late_or_corrected + erased + unwinding + purchases_expected + purchases_beyond + silence + refunds + new_customers + assumptions + model_change + moved_in + moved_out = closing AS balances, count(*) > 0 AS some
+SELECT is_total, opening + late_or_corrected + erased + merged + unwinding + purchases_expected + purchases_beyond + silence + refunds + new_customers + assumptions + model_change + moved_in + moved_out = closing AS balances, count(*) > 0 AS some
 FROM cvm.equity_statement('st', '2023-08-01 12:00+00', '2023-08-15 18:00+00') GROUP BY 1, 2 ORDER BY 1;
 SELECT bool_and(s.closing = round(e.residual_value::numeric, 2)) AS as_published FROM cvm.equity_statement('st', '2023-08-01 12:00+00', '2023-08-15 18:00+00') s JOIN cvm_st.equity e USING (segment) WHERE e.as_of = '2023-08-15 18:00+00' AND NOT s.is_total;
-SELECT part, amount IS NOT NULL AS known, note FROM cvm.explain('st', '9002') WHERE position IN (1, 6, 10, 21, 30);
-SELECT c.customer_id, sum(e.amount) FILTER (WHERE e.position BETWEEN 10 AND 20) = max(e.amount) FILTER (WHERE e.position = 21) AS balances, max(e.amount) FILTER (WHERE e.position = 21) = round(max(v.residual_value)::numeric, 2) AS as_published
+SELECT part, amount IS NOT NULL AS known, note FROM cvm.explain('st', '9002') WHERE position IN (1, 6, 10, 22, 30);
+SELECT c.customer_id, sum(e.amount) FILTER (WHERE e.position BETWEEN 10 AND 21) = max(e.amount) FILTER (WHERE e.position = 22) AS balances, max(e.amount) FILTER (WHERE e.position = 22) = round(max(v.residual_value)::numeric, 2) AS as_published
 FROM unnest('{1,2,3,9002}'::bigint[]) AS c(customer_id) JOIN cvm_st.clv v USING (customer_id), cvm.explain('st', c.customer_id::text) e GROUP BY 1 ORDER BY 1;
 SELECT count(*) AS customers, bool_and(v.residual_value = c.residual_value AND v.segment = c.segment) AS same FROM cvm.value_as_of('st', clock_timestamp()) v JOIN cvm_st.customer_value c ON c.customer_id::text = v.customer_id;
 SELECT count(*) > 0 AS earlier, min(as_of) AS as_of FROM cvm.value_as_of('st', (SELECT finished_at FROM cvm.job_runs WHERE portfolio = 'st' ORDER BY run_id LIMIT 1));
 SELECT sum(customers) FILTER (WHERE from_segment IS NULL) AS came, sum(share) FILTER (WHERE from_segment = 'Champions') AS shares, string_agg(DISTINCT to_segment, ',') FILTER (WHERE from_segment = 'Champions' AND to_segment ~ 'Best') AS renamed
 FROM cvm.segment_transitions('st', (SELECT finished_at FROM cvm.job_runs WHERE portfolio = 'st' ORDER BY run_id LIMIT 1), clock_timestamp());
 SELECT cvm.round_to_total('{0.005, 0.005, 0.005, -0.005}', 0.01), cvm.round_to_total('{1.111, 2.222, 3.333}', 6.67), cvm.round_to_total('{0, 0.999}', 1), cvm.round_to_total('{}', 0);
+
+-- stays in segments: the open ones are the published ones, those that have ended follow each other, at any date the members are those of equity then
+SELECT (SELECT count(*) FROM cvm_st.segment_history WHERE left_at IS NULL) = (SELECT count(*) FROM cvm_st.segment_member) AS present,
+       count(*) > 0 AS ended, bool_and(entered_at < left_at) AS in_order FROM cvm_st.segment_history WHERE left_at IS NOT NULL;
+SELECT count(*) AS overlaps FROM cvm_st.segment_history a JOIN cvm_st.segment_history b USING (customer_id) WHERE (a.entered_at, a.segment) < (b.entered_at, b.segment) AND b.entered_at < coalesce(a.left_at, 'infinity');
+SELECT count(*) FILTER (WHERE e.customers IS DISTINCT FROM h.customers) AS differing, count(*) > 20 AS many FROM (SELECT as_of, segment, customers FROM cvm_st.equity WHERE NOT is_total) e
+FULL JOIN (SELECT d.as_of, h.segment, count(*) AS customers FROM (SELECT DISTINCT as_of FROM cvm_st.equity) d JOIN cvm_st.segment_history h ON h.entered_at <= d.as_of AND d.as_of < coalesce(h.left_at, 'infinity') GROUP BY 1, 2) h USING (as_of, segment);
+SELECT from_segment, to_segment, customers, round(share::numeric, 3) AS share FROM cvm.segment_moves('st', '2023-08-01 18:00+00', '2023-08-15 18:00+00') ORDER BY customers DESC, 1, 2 LIMIT 4;
+SELECT sum(customers) FILTER (WHERE to_segment IS NOT NULL) = (SELECT count(*) FROM cvm_st.segment_member) AS all_of_them, round((sum(share) FILTER (WHERE from_segment = 'Best'))::numeric, 9) AS shares FROM cvm.segment_moves('st', '2023-08-01 18:00+00', '2023-08-15 18:00+00');
 
 -- ---------- bad input ----------
 \set VERBOSITY terse
@@ -117,6 +146,8 @@ SELECT cvm.equity_statement('nobody', '2023-08-02', '2023-08-15 18:00+00');
 SELECT cvm.explain('st', '424242');
 SELECT cvm.explain('st', NULL);
 SELECT cvm.value_as_of('st', '2020-01-01');
+SELECT cvm.segment_moves('st', '2023-08-02', '2023-08-15 18:00+00');
+SELECT cvm.segment_moves('st', '2023-08-15 18:00+00', '2023-08-01 18:00+00');
 SELECT cvm.alter_portfolio('st', '{"equity_statement": "yes"}');
 SELECT cvm.alter_portfolio('st', '{"history": "-1 day"}');
 \set VERBOSITY default
@@ -157,8 +188,8 @@ UPDATE subscription SET ended = '2023-08-10' WHERE customer_id = 20001;
 INSERT INTO subscription VALUES (20002, '2023-08-12', NULL, 30), (30001, '2023-08-13', NULL, 10);
 CALL cvm.recompute('sub', '2023-08-20');
 SELECT causes('sub');
-SELECT part, sign(amount) FROM cvm.explain('sub', '20002') WHERE position BETWEEN 11 AND 20 AND amount <> 0;
-SELECT part, sign(amount) FROM cvm.explain('sub', '30001') WHERE position BETWEEN 11 AND 20 AND amount <> 0;
+SELECT part, sign(amount) FROM cvm.explain('sub', '20002') WHERE position BETWEEN 11 AND 21 AND amount <> 0;
+SELECT part, sign(amount) FROM cvm.explain('sub', '30001') WHERE position BETWEEN 11 AND 21 AND amount <> 0;
 SELECT c.position, c.part, c.amount = -p.amount AS gone FROM cvm.explain('sub', '20001') c, cvm.explain('sub', '20001') p WHERE c.part = 'closing' AND p.part = 'closing';
 SELECT cvm.drop_portfolio('st');
 SELECT cvm.drop_portfolio('sub');

@@ -87,7 +87,7 @@ my $clv = value_of($node, 'postgres', 'SELECT count(*), sum(residual_value) FROM
 $node->safe_psql('postgres', 'DROP EXTENSION cvm CASCADE');
 is(value_of($node, 'postgres', 'SELECT count(*), sum(residual_value) FROM cvm_shop.clv'), $clv, 'CASCADE leaves the published numbers');
 is(value_of($node, 'postgres', q{SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'cvm_shop'::regnamespace AND relkind IN ('v', 'm')}),
-	'churn,clv,cohort_retention,segment_summary', 'but for the views with types of the extension');
+	'churn,clv,cohort_retention,segment_history,segment_summary', 'but for the views with types of the extension');
 is(value_of($node, 'postgres', q{SELECT count(*) FROM pg_class WHERE relnamespace = 'cvm'::regnamespace}), '0', 'and an empty schema cvm');
 $node->safe_psql('postgres', 'DROP SCHEMA cvm_shop CASCADE; DROP SCHEMA other CASCADE; DROP SCHEMA cvm');
 is(($node->psql('postgres', q{CREATE EXTENSION cvm; SELECT cvm.create_portfolio('shop', 'slow_orders', customer => 'customer_id', at => 'ordered_at', amount => 'total')}))[0],
