@@ -233,7 +233,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('segment_stay', false, NULL, 'Stays in segments that have ended; read the view segment_history.'),
     ('forgotten', false, NULL, 'Customers whom cvm.forget has erased: a recompute leaves them out for as long as they are here.'),
     ('forgotten_value', false, NULL, 'What they were worth in the published run, for the next equity_statement.'),
-    ('retired_run', false, NULL, 'Runs that were replaced and whose partitions go when no snapshot needs them.'),
+    ('retired_run', false, NULL, 'Runs that were replaced, and when they were the published ones; their partitions go when no snapshot needs them and the option history does not keep them.'),
     ('segment_stat', false, NULL, 'Sums by segment and run, behind segment_summary.'),
     ('cohort_cell', false, NULL, 'Monthly cohorts by run, behind cohort_retention.')
 ) AS d(relation, published, column_name, description);
@@ -267,9 +267,11 @@ BEGIN
         published_at timestamptz NOT NULL, published_xid bigint NOT NULL,
         purchase_model_id bigint, spend_model_id bigint, retention_model_id bigint, currency text, margin float8 NOT NULL,
         rate float8, unit_seconds float8, value_horizon float8, mean_spend float8, basis text)', s);
-    EXECUTE format('CREATE TABLE %I.retired_run (run_id bigint PRIMARY KEY, replaced_by_xid bigint NOT NULL)', s);
+    EXECUTE format('CREATE TABLE %I.retired_run (run_id bigint PRIMARY KEY, replaced_by_xid bigint NOT NULL, as_of timestamptz, published_at timestamptz, replaced_at timestamptz, purchase_model_id bigint)', s);
     EXECUTE format('CREATE TABLE %I.segment_stay (
         customer_id %s%s NOT NULL, segment text NOT NULL, entered_at timestamptz NOT NULL, left_at timestamptz NOT NULL, CHECK (entered_at < left_at))', s, customer_type, customer_collation);
+    -- every type of customers can be hashed
+    EXECUTE format('CREATE INDEX ON %I.segment_stay USING hash (customer_id)', s);
     EXECUTE format('CREATE TABLE %I.forgotten (customer_id %s%s NOT NULL, forgotten_at timestamptz NOT NULL DEFAULT clock_timestamp())', s, customer_type, customer_collation);
     EXECUTE format('CREATE TABLE %I.forgotten_value (run_id bigint NOT NULL, segment text NOT NULL, residual_value float8 NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_rule (

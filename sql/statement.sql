@@ -113,19 +113,23 @@ COMMENT ON FUNCTION cvm.cause_in_words(text) IS 'A cause of equity_statement in 
 CREATE FUNCTION cvm.run_at(portfolio text, instant timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    present cvm.portfolio := cvm.own_portfolio(portfolio);
+    s text := (cvm.own_portfolio(portfolio)).output_schema;
+    earliest timestamptz;
     run bigint;
 BEGIN
     IF instant IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'instant must not be null';
     END IF;
-    SELECT r.run_id INTO run FROM cvm.run r WHERE r.portfolio = run_at.portfolio AND r.status = 'succeeded' AND r.finished_at <= instant ORDER BY r.finished_at DESC, r.run_id DESC LIMIT 1;
-    IF run IS NULL THEN
+    EXECUTE format('SELECT r.run_id FROM (SELECT p.run_id, p.published_at, NULL::timestamptz AS replaced_at FROM %1$I.published p UNION ALL SELECT o.run_id, o.published_at, o.replaced_at FROM %1$I.retired_run o) r
+        WHERE r.published_at <= $1 AND (r.replaced_at IS NULL OR r.replaced_at > $1) ORDER BY r.run_id DESC LIMIT 1', s) INTO run USING instant;
+    -- records of runs are not kept for ever either
+    EXECUTE format('SELECT least((SELECT min(r.finished_at) FROM cvm.run r WHERE r.portfolio = $1 AND r.status = ''succeeded''),
+        (SELECT min(p.published_at) FROM %1$I.published p), (SELECT min(o.published_at) FROM %1$I.retired_run o))', s) INTO earliest USING portfolio;
+    IF run IS NULL AND earliest <= instant IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('portfolio "%s" had published nothing by %s', portfolio, instant),
-            HINT = coalesce((SELECT format('Its first run on record was published at %s.', min(r.finished_at)) FROM cvm.run r WHERE r.portfolio = run_at.portfolio AND r.status = 'succeeded' HAVING count(*) > 0),
-                            format('CALL cvm.recompute(%L);', portfolio));
-    ELSIF NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-                      WHERE i.inhparent = to_regclass(format('%I.score', present.output_schema)) AND n.nspname = present.output_schema::name AND c.relname = ('score_' || run)::name) THEN
+            HINT = coalesce(format('Its first run on record was published at %s.', earliest), format('CALL cvm.recompute(%L);', portfolio));
+    ELSIF run IS NULL OR NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+                      WHERE i.inhparent = to_regclass(format('%I.score', s)) AND n.nspname = s::name AND c.relname = ('score_' || run)::name) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('what portfolio "%s" had published at %s is not kept any more', portfolio, instant),
             HINT = format('SELECT cvm.alter_portfolio(%L, ''{"history": "90 days"}''); keeps runs from now on.', portfolio);
     END IF;
@@ -135,14 +139,14 @@ COMMENT ON FUNCTION cvm.run_at(text, timestamptz) IS 'The run that was published
 
 CREATE FUNCTION cvm.value_as_of(portfolio text, instant timestamptz)
 RETURNS TABLE (customer_id text, run_id bigint, as_of timestamptz, segment text, realised_value numeric, residual_value float8, residual_low float8, residual_high float8, lifetime_value float8,
-    p_alive float8, churn_risk float8, expected_purchases float8, expected_spend float8, status text, method text)
+    p_alive float8, churn_risk float8, expected_purchases float8, expected_spend float8, status text, method text, model_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY EXECUTE format('
         SELECT s.customer_id::text, s.run_id, r.as_of, s.segment, s.realised_value::numeric, s.residual_value, s.residual_low, s.residual_high, s.realised_value::float8 + s.residual_value,
-               s.p_alive, s.p_no_purchase, s.expected_purchases, s.expected_spend, s.status, s.method
-        FROM %I.score s JOIN cvm.run r ON r.run_id = s.run_id AND r.portfolio = $2 WHERE s.run_id = $1', (cvm.own_portfolio(portfolio)).output_schema)
-    USING cvm.run_at(portfolio, instant), portfolio;
+               s.p_alive, s.p_no_purchase, s.expected_purchases, s.expected_spend, s.status, s.method, coalesce(s.contract_model_id, r.purchase_model_id)
+        FROM %1$I.score s JOIN (SELECT p.run_id, p.as_of, p.purchase_model_id FROM %1$I.published p UNION ALL SELECT o.run_id, o.as_of, o.purchase_model_id FROM %1$I.retired_run o) r ON r.run_id = s.run_id WHERE s.run_id = $1',
+        (cvm.own_portfolio(portfolio)).output_schema) USING cvm.run_at(portfolio, instant);
 END $$;
 COMMENT ON FUNCTION cvm.value_as_of(text, timestamptz) IS
 'Customers'' values exactly as a portfolio had published them at an instant, a row per customer: those of the run that was the last one then, for as long as the option history keeps it. Errors as cvm.run_at.';

@@ -144,44 +144,48 @@ write_cohorts(const RecomputePlan *plan, int64 run_id, const Population *populat
  * is not noted yet, whatever has become of the row that pointed to it.
  */
 static void
-retire_others(const RecomputePlan *plan, int64 run_id)
+retire_others(const RecomputePlan *plan, int64 run_id, TimestampTz now)
 {
 	char	   *retired = cvm_quote(plan, "retired_run");
 	char	   *published = cvm_quote(plan, "published");
-	Oid			types[2] = {INT8OID, TEXTOID};
-	Datum		values[2] = {Int64GetDatum(run_id), CStringGetTextDatum(cvm_quote(plan, "score"))};
+	Oid			types[3] = {INT8OID, TEXTOID, TIMESTAMPTZOID};
+	Datum		values[3] = {Int64GetDatum(run_id), CStringGetTextDatum(cvm_quote(plan, "score")), TimestampTzGetDatum(now)};
 
 	cvm_spi(SPI_OK_DELETE,
 			psprintf("DELETE FROM %s AS r USING %s AS p WHERE r.run_id OPERATOR(pg_catalog.=) p.run_id", retired, published),
 			0, NULL, NULL, NULL);
 	cvm_spi(SPI_OK_INSERT,
-			psprintf("INSERT INTO %s (run_id, replaced_by_xid)"
-					 " SELECT o.run_id, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8"
+			psprintf("INSERT INTO %s (run_id, replaced_by_xid, as_of, published_at, replaced_at, purchase_model_id)"
+					 " SELECT o.run_id, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8, q.as_of, q.published_at,"
+					 " CASE WHEN q.run_id IS NOT NULL THEN $3 END, q.purchase_model_id"
 					 " FROM (SELECT p.run_id::pg_catalog.int8 FROM %s AS p"
 					 "       UNION SELECT pg_catalog.substr(c.relname::pg_catalog.text, 7)::pg_catalog.int8"
 					 "       FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid"
 					 "       JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' AND k.conname = 'cvm_run'"
 					 "       WHERE i.inhparent = $2::pg_catalog.regclass AND c.relname ~ '^score_[0-9]{1,18}$') AS o (run_id)"
+					 " LEFT JOIN LATERAL (SELECT p.run_id, p.as_of, p.published_at, p.purchase_model_id FROM %s AS p"
+					 " WHERE p.run_id OPERATOR(pg_catalog.=) o.run_id LIMIT 1) AS q ON true"
 					 " WHERE o.run_id <> $1"
 					 " AND NOT EXISTS (SELECT FROM %s AS r WHERE r.run_id OPERATOR(pg_catalog.=) o.run_id)",
-					 retired, published, retired),
-			2, types, values, NULL);
+					 retired, published, published, retired),
+			3, types, values, NULL);
 }
 
 /* Points to the new run. */
 static void
-move_pointer(const RecomputePlan *plan, int64 run_id, const FittedPair *fit)
+move_pointer(const RecomputePlan *plan, int64 run_id, const FittedPair *fit, TimestampTz now)
 {
 	char	   *published = cvm_quote(plan, "published");
-	Oid			types[12] = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID,
-	FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID};
-	char		nulls[13] = "            ";
-	Datum		values[12] = {
+	Oid			types[13] = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID,
+	FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID, TIMESTAMPTZOID};
+	char		nulls[14] = "             ";
+	Datum		values[13] = {
 		Int64GetDatum(run_id), TimestampTzGetDatum(plan->as_of),
 		Int64GetDatum(fit->purchase_model_id), Int64GetDatum(fit->spend_model_id),
 		plan->currency ? CStringGetTextDatum(plan->currency) : (Datum) 0, Float8GetDatum(plan->margin),
 		Int64GetDatum(fit->retention_model_id), Float8GetDatum(plan->rate), Float8GetDatum(plan->unit_seconds),
-		Float8GetDatum(plan->value_horizon), Float8GetDatum(fit->shrunk_spend.theta[2]), CStringGetTextDatum(plan->basis)
+		Float8GetDatum(plan->value_horizon), Float8GetDatum(fit->shrunk_spend.theta[2]), CStringGetTextDatum(plan->basis),
+		TimestampTzGetDatum(now)
 	};
 
 	if (fit->purchase_model_id == 0)
@@ -195,9 +199,9 @@ move_pointer(const RecomputePlan *plan, int64 run_id, const FittedPair *fit)
 	insert_row(plan, "published",
 			psprintf("INSERT INTO %s (only_row, run_id, as_of, published_at, published_xid, purchase_model_id, spend_model_id, currency, margin, retention_model_id,"
 					 " rate, unit_seconds, value_horizon, mean_spend, basis)"
-					 " VALUES (true, $1, $2, pg_catalog.clock_timestamp(), pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8,"
+					 " VALUES (true, $1, $2, $13, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8,"
 					 " $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", published),
-			12, types, values, nulls);
+			13, types, values, nulls);
 }
 
 /*
@@ -218,7 +222,8 @@ write_stays(const RecomputePlan *plan, const Population *population)
 	char	   *record;
 	Size		size;
 
-	cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s WHERE left_at OPERATOR(pg_catalog.>) $1", stay), 1, &types[3], values, NULL);
+	if (plan->prior.as_of > plan->as_of)
+		cvm_spi(SPI_OK_DELETE, psprintf("DELETE FROM %s WHERE left_at OPERATOR(pg_catalog.>) $1", stay), 1, &types[3], values, NULL);
 	insert = SPI_prepare(sql, 4, types);
 	if (insert == NULL)
 		elog(ERROR, "could not prepare: %s", sql);
@@ -252,6 +257,7 @@ cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *populatio
 {
 	Oid			types[1] = {TIMESTAMPTZOID};
 	Datum		values[1] = {TimestampTzGetDatum(plan->as_of)};
+	TimestampTz now = GetCurrentTimestamp();
 
 	cvm_progress(run_id, "publish", 0, 3);
 	cvm_spi(SPI_OK_UTILITY,
@@ -273,8 +279,8 @@ cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *populatio
 	}
 	cvm_progress(run_id, "publish", 1, 3);
 	write_cohorts(plan, run_id, population);
-	retire_others(plan, run_id);
-	move_pointer(plan, run_id, fit);
+	retire_others(plan, run_id, now);
+	move_pointer(plan, run_id, fit, now);
 	cvm_progress(run_id, "publish", 2, 3);
 }
 

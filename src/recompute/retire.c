@@ -121,8 +121,8 @@ drop_next(const RecomputePlan *plan, int64 *after)
 				psprintf("SELECT r.run_id::pg_catalog.int8, r.replaced_by_xid::pg_catalog.int8, pg_catalog.count(*) OVER ()"
 						 " FROM %s AS r WHERE r.run_id OPERATOR(pg_catalog.>) $1"
 						 " AND NOT EXISTS (SELECT FROM %s AS p WHERE p.run_id OPERATOR(pg_catalog.=) r.run_id)"
-						 " AND NOT EXISTS (SELECT FROM cvm.run AS u WHERE u.run_id OPERATOR(pg_catalog.=) r.run_id"
-						 " AND u.finished_at OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => $2)))"
+						 " AND (r.replaced_at::pg_catalog.timestamptz"
+						 " OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => $2))) IS NOT TRUE"
 						 " ORDER BY 1 LIMIT 1",
 						 cvm_quote(plan, "retired_run"), cvm_quote(plan, "published")),
 				2, types, values, NULL) != 1)

@@ -122,10 +122,22 @@ SELECT bool_and(s.closing = round(e.residual_value::numeric, 2)) AS as_published
 SELECT part, amount IS NOT NULL AS known, note FROM cvm.explain('st', '9002') WHERE position IN (1, 6, 10, 22, 30);
 SELECT c.customer_id, sum(e.amount) FILTER (WHERE e.position BETWEEN 10 AND 21) = max(e.amount) FILTER (WHERE e.position = 22) AS balances, max(e.amount) FILTER (WHERE e.position = 22) = round(max(v.residual_value)::numeric, 2) AS as_published
 FROM unnest('{1,2,3,9002}'::bigint[]) AS c(customer_id) JOIN cvm_st.clv v USING (customer_id), cvm.explain('st', c.customer_id::text) e GROUP BY 1 ORDER BY 1;
-SELECT count(*) AS customers, bool_and(v.residual_value = c.residual_value AND v.segment = c.segment) AS same FROM cvm.value_as_of('st', clock_timestamp()) v JOIN cvm_st.customer_value c ON c.customer_id::text = v.customer_id;
+SELECT count(*) AS customers, bool_and(v.residual_value = c.residual_value AND v.segment = c.segment AND v.model_id = c.model_id AND v.as_of = c.as_of AND v.lifetime_value = c.lifetime_value) AS same FROM cvm.value_as_of('st', clock_timestamp()) v JOIN cvm_st.customer_value c ON c.customer_id::text = v.customer_id;
 SELECT count(*) > 0 AS earlier, min(as_of) AS as_of FROM cvm.value_as_of('st', (SELECT finished_at FROM cvm.job_runs WHERE portfolio = 'st' ORDER BY run_id LIMIT 1));
 SELECT sum(customers) FILTER (WHERE from_segment IS NULL) AS came, sum(share) FILTER (WHERE from_segment = 'Champions') AS shares, string_agg(DISTINCT to_segment, ',') FILTER (WHERE from_segment = 'Champions' AND to_segment ~ 'Best') AS renamed
 FROM cvm.segment_transitions('st', (SELECT finished_at FROM cvm.job_runs WHERE portfolio = 'st' ORDER BY run_id LIMIT 1), clock_timestamp());
+-- records of runs have a retention of their own; a run that is gone is not answered for by the one before it
+CREATE TABLE runs AS SELECT run_id, finished_at, lead(finished_at) OVER (ORDER BY run_id) AS next_at FROM cvm.job_runs WHERE portfolio = 'st';
+BEGIN;
+DELETE FROM cvm.run WHERE portfolio = 'st' AND run_id < (SELECT max(run_id) FROM runs);
+SELECT count(DISTINCT v.run_id) AS answered FROM runs r, LATERAL cvm.value_as_of('st', r.finished_at) v WHERE v.run_id = r.run_id;
+SELECT count(*) AS runs FROM runs;
+DELETE FROM cvm_st.retired_run WHERE run_id = (SELECT run_id FROM runs ORDER BY run_id OFFSET 2 LIMIT 1);
+SELECT (SELECT finished_at FROM runs ORDER BY run_id OFFSET 2 LIMIT 1) AS gone \gset
+\set VERBOSITY sqlstate
+SELECT count(*) FROM cvm.value_as_of('st', :'gone');
+\set VERBOSITY default
+ROLLBACK;
 SELECT cvm.round_to_total('{0.005, 0.005, 0.005, -0.005}', 0.01), cvm.round_to_total('{1.111, 2.222, 3.333}', 6.67), cvm.round_to_total('{0, 0.999}', 1), cvm.round_to_total('{}', 0);
 
 -- stays in segments: the open ones are the published ones, those that have ended follow each other, at any date the members are those of equity then
