@@ -277,6 +277,7 @@ cvm_sum_interval_accum(PG_FUNCTION_ARGS)
 static int
 compare_rows(const void *a, const void *b)
 {
+	CHECK_FOR_INTERRUPTS();
 	return memcmp(a, b, sizeof(cvm_row));
 }
 
@@ -376,8 +377,8 @@ return_sum(FunctionCallInfo fcinfo, const SumState *state, const Forecaster *f)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls));
 }
 
-PG_FUNCTION_INFO_V1(cvm_sum_interval_final);
 /* Orders the rows in place, which leaves the state as good as it was. */
+PG_FUNCTION_INFO_V1(cvm_sum_interval_final);
 Datum
 cvm_sum_interval_final(PG_FUNCTION_ARGS)
 {
