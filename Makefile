@@ -15,6 +15,7 @@ MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src
 	src/models/pareto_race.o src/models/pareto_tails.o src/models/pareto_fit.o src/models/pareto_nbd.o \
 	src/models/regular_history.o src/models/regular_future.o src/models/bg_cnbd_k.o src/models/mbg_cnbd_k.o \
 	src/models/bg_bb.o src/models/bg_bb_fit.o src/models/gamma_gamma.o src/models/axes.o src/models/predictive.o src/models/uncertainty.o \
+	src/models/total.o \
 	src/models/covariate.o src/models/covariate_rows.o src/models/covariate_fit.o src/models/contract.o \
 	src/models/sbg.o src/models/bdw.o
 TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o src/types/history_io.o \

@@ -1,6 +1,6 @@
 /*
  * interval.c: how sure one can be: intervals of a model's parameters, and of the
- * residual value of any set of customers (models/uncertainty.h).
+ * residual value of any set of customers (models/total.h).
  */
 #include "compat.h"
 
@@ -9,8 +9,9 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "math/gamma_quantile.h"
+#include "math/random.h"
 #include "miscadmin.h"
-#include "models/uncertainty.h"
+#include "models/total.h"
 #include "row.h"
 #include "types/model_type.h"
 #include "types/purchase_history.h"
@@ -272,15 +273,15 @@ cvm_sum_interval_accum(PG_FUNCTION_ARGS)
 
 /* ---------- the sum ---------- */
 
-typedef struct Sum
+/* In an order that is the customers' own, so that the rows' does not matter. */
+static int
+compare_rows(const void *a, const void *b)
 {
-	double		mean;
-	double		variance;		/* at the fitted parameters */
-	double		loading[CVM_MAX_LOADINGS];
-	bool		known;			/* the uncertainty of the parameters, of all */
-} Sum;
+	CHECK_FOR_INTERRUPTS();
+	return memcmp(a, b, sizeof(cvm_row));
+}
 
-/* Both fits, and the table of futures that they make. */
+/* Both fits, the table of futures that they make, and the sum. */
 typedef struct Forecaster
 {
 	cvm_fit_result purchases;
@@ -290,6 +291,8 @@ typedef struct Forecaster
 	double		rate;
 	double		horizon;
 	cvm_predictive *table;
+	cvm_total  *total;
+	bool		known;			/* the uncertainty of the parameters, of all customers */
 } Forecaster;
 
 static void
@@ -304,6 +307,8 @@ open_forecaster(const SumState *state, const cvm_env *env, Forecaster *f)
 	cvm_fit_of_model(state->spend, &f->spend);
 	cvm_axes_of(&f->purchases, &f->purchase_axes);
 	cvm_axes_of(&f->spend, &f->spend_axes);
+	f->total = palloc0(sizeof(cvm_total));
+	f->known = true;
 	f->rate = log1p(state->terms.annual_rate) * unit / YEAR_SECONDS;
 	f->horizon = state->terms.horizon_seconds / unit;
 	for (int64 i = 0; i < state->n; i++)
@@ -322,7 +327,7 @@ open_forecaster(const SumState *state, const cvm_env *env, Forecaster *f)
 }
 
 static void
-add_customer(const Forecaster *f, const Terms *terms, const cvm_row *row, Sum *sum)
+add_customer(Forecaster *f, const Terms *terms, const cvm_row *row, double chance)
 {
 	const cvm_family *family = f->purchases.family;
 	cvm_row		money = *row;
@@ -342,29 +347,28 @@ add_customer(const Forecaster *f, const Terms *terms, const cvm_row *row, Sum *s
 				 errdetail("The customer has x = %g, age = %g, mean_spend = %g.", row->x, row->age, row->mean_spend),
 				 errhint("Leave customers out whose spend has no mean (cvm.expected_spend), or fit on more data.")));
 	cvm_forecast_residual(f->table, &f->purchase_axes, &f->spend_axes, row, p_alive, spend, mean, 0.05, 0.95, &forecast);
-	sum->mean += mean;
-	sum->variance += forecast.variance;
-	sum->known &= forecast.known;
-	for (int k = 0; k < CVM_CONTRACT_LOADINGS; k++)
-		sum->loading[k] += forecast.loading[k];
+	f->known &= forecast.known;
+	cvm_total_add(f->total, &forecast.stake, chance);
 }
 
 /* customers, residual_value, residual_low, residual_high, predictive_error, parameter_error, status */
 static Datum
-return_sum(FunctionCallInfo fcinfo, const SumState *state, const Forecaster *f, const Sum *sum)
+return_sum(FunctionCallInfo fcinfo, const SumState *state, const Forecaster *f)
 {
-	double		parameters = cvm_parameter_variance(sum->loading);
+	const cvm_outlook outlook = {
+		&f->purchases, &f->spend, &f->purchase_axes, &f->spend_axes, f->rate, f->horizon, state->terms.margin
+	};
 	double		tail = (1 - state->terms.level) / 2;
-	double		high = cvm_group_quantile(sum->mean, sum->variance, parameters, 1 - tail);
-	bool		known = sum->known && isfinite(sum->variance) && isfinite(high);
+	double		low = f->known ? cvm_total_quantile(f->total, &outlook, tail) : 0;
+	double		high = f->known ? cvm_total_quantile(f->total, &outlook, 1 - tail) : 0;
+	bool		known = f->known && isfinite(low) && isfinite(high);
 	bool		full = f->purchases.rung == CVM_RUNG_FULL && f->spend.rung == CVM_RUNG_FULL;
 	TupleDesc	row;
 	bool		nulls[7] = {false, false, !known, !known, false, !known, false};
 	Datum		values[7] = {
-		Int64GetDatum(state->n), Float8GetDatum(sum->mean),
-		Float8GetDatum(known ? cvm_group_quantile(sum->mean, sum->variance, parameters, tail) : 0),
-		Float8GetDatum(known ? high : 0),
-		Float8GetDatum(sqrt(sum->variance)), Float8GetDatum(sqrt(parameters)),
+		Int64GetDatum(state->n), Float8GetDatum(cvm_sum_value(&f->total->mean)),
+		Float8GetDatum(low), Float8GetDatum(high),
+		Float8GetDatum(sqrt(cvm_sum_value(&f->total->variance))), Float8GetDatum(sqrt(cvm_total_parameter_variance(f->total))),
 		CStringGetTextDatum(!known ? "unknown" : full ? "ok" : "fallback")
 	};
 
@@ -373,6 +377,7 @@ return_sum(FunctionCallInfo fcinfo, const SumState *state, const Forecaster *f, 
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls));
 }
 
+/* Orders the rows in place, which leaves the state as good as it was. */
 PG_FUNCTION_INFO_V1(cvm_sum_interval_final);
 Datum
 cvm_sum_interval_final(PG_FUNCTION_ARGS)
@@ -380,17 +385,19 @@ cvm_sum_interval_final(PG_FUNCTION_ARGS)
 	cvm_env		env = cvm_server_env(CurrentMemoryContext);
 	SumState   *state;
 	Forecaster	forecaster;
-	Sum			sum = {.known = true};
+	cvm_rng		chance;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (SumState *) PG_GETARG_POINTER(0);
+	qsort(state->rows, state->n, sizeof(cvm_row), compare_rows);
+	cvm_rng_seed(&chance, 1);
 	open_forecaster(state, &env, &forecaster);
 	for (int64 i = 0; i < state->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		add_customer(&forecaster, &state->terms, &state->rows[i], &sum);
+		add_customer(&forecaster, &state->terms, &state->rows[i], cvm_rng_uniform(&chance));
 	}
 	cvm_predictive_free(forecaster.table);
-	return return_sum(fcinfo, state, &forecaster, &sum);
+	return return_sum(fcinfo, state, &forecaster);
 }

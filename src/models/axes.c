@@ -66,5 +66,16 @@ cvm_axes_of(const cvm_fit_result *fit, cvm_axes *axes)
 	{
 		move(fit, first, n, vectors[k], axes->theta[k]);
 		axes->scale[k] = sqrt(values[k]) / STEP;
+		for (int i = 0; i < n; i++)
+			axes->sd[k][first + i] = sqrt(values[k]) * vectors[k][i];
 	}
+}
+
+void
+cvm_axes_move(const cvm_axes *axes, const cvm_fit_result *fit, const double *deviations, double *theta)
+{
+	memcpy(theta, fit->theta, sizeof(fit->theta));
+	for (int k = 0; k < axes->n; k++)
+		for (int i = 0; i < fit->family->n_params; i++)
+			theta[i] *= exp(deviations[k] * axes->sd[k][i]);
 }

@@ -20,6 +20,7 @@ typedef struct cvm_axes
 	int			n;				/* 0 if not known */
 	double		theta[CVM_MAX_PARAMS][CVM_MAX_PARAMS];	/* parameters a small step along each axis */
 	double		scale[CVM_MAX_PARAMS];	/* difference of a figure over that step -> loading */
+	double		sd[CVM_MAX_PARAMS][CVM_MAX_PARAMS]; /* change of the log parameters over a standard deviation along each axis */
 } cvm_axes;
 
 /*
@@ -27,5 +28,8 @@ typedef struct cvm_axes
  * definite; where parameters are held that were not estimated (the rung `simpler`).
  */
 extern void cvm_axes_of(const cvm_fit_result *fit, cvm_axes *axes);
+
+/* Parameters at these numbers of standard deviations along the axes; the estimate where nothing is known. */
+extern void cvm_axes_move(const cvm_axes *axes, const cvm_fit_result *fit, const double *deviations, double *theta);
 
 #endif

@@ -3,10 +3,12 @@
  * (see predictive.h).
  *
  * The table holds, at nodes of (x, age), the quantiles of W = V / E[V | alive]
- * given that there is any value, the chance of none, E[W^2], and how the mean of
- * the discounted purchases moves with the parameters.  Every node
- * sees the same random numbers, so that the error of a finite simulation varies
- * smoothly from customer to customer and nobody overtakes his better by chance.
+ * given that there is any value, the chance of none, E[W^2] and E[W^3], and how the
+ * mean of the discounted purchases moves with the parameters.  Every node sees the
+ * same random numbers, so that the error of a finite simulation varies smoothly
+ * from customer to customer and nobody overtakes his better by chance.  A node is made
+ * when the first customer needs it: most of a grid, such as many purchases at a low
+ * age, never is.
  * The uncertainty of spend is stratified: its quantiles, paired with the futures
  * by one random permutation.
  */
@@ -34,15 +36,18 @@
 #define ONE_BY_ONE 16			/* purchases of a future that get a time each */
 #define MAX_TIMES 1024			/* where the family simulates times */
 #define MOST_SPREAD 10.0		/* E[W^2] that uncertain spend may contribute: the exact one is infinite for q + p x <= 2 */
+#define MOST_SKEW 20.0			/* ... E[W^3], infinite for q + p x <= 3 */
 #define WORTHLESS 27.6			/* e^-27.6 = 1e-12: later money is none */
 #define LOG_NOTHING (-690.0)	/* ln 1e-300 */
 
 /* What is known of V at one (x, age), with spend of one's own or the population's. */
 typedef struct node
 {
+	bool		made;
 	float		log_w[LEVELS];	/* of W given W > 0 */
 	double		none;			/* P(W = 0 | alive) */
 	double		log_square;		/* ln E[W^2 | alive] */
+	double		log_cube;		/* ln E[W^3 | alive] */
 	float		slope[CVM_MAX_PARAMS];	/* of ln(discounted purchases if alive) */
 } node;
 
@@ -68,18 +73,24 @@ struct cvm_predictive
 	int			futures;
 	node	   *own;			/* n_x * n_ages, spend of one's own; the first row is x = 0 */
 	node	   *prior;			/* the same where nothing is known of spend but the population's */
+	struct workshop *workshop;
 };
 
-/* What is needed while the table is made. */
+/* What nodes are made with. */
 typedef struct workshop
 {
-	double	   *log_spend;		/* per future: ln of its Gamma(q + p x, 1), in the order of strata */
-	double	   *log_spend_prior;	/* ... Gamma(q, 1) */
+	bool		has_spend[MAX_X_NODES];
+	double	   *log_spend;		/* per node of x and future: ln of its Gamma(q + p x, 1), in the order of strata */
 	uint32_t   *stratum;		/* per future */
-	uint32_t   *payload;
 	uint64_t   *key;
+	uint64_t   *scratch;		/* of the sort */
+	size_t		scratch_size;
 	double	   *log_sum;		/* per future: ln of sum exp(-rate tau) g; LOG_NOTHING if none */
 	double	   *times;
+	double		any;			/* futures with any value, ... */
+	double		sum,			/* and sums over them of the first three moments given its times */
+				square,
+				cube;
 } workshop;
 
 /* ---------- one future ---------- */
@@ -159,7 +170,7 @@ live(const cvm_predictive *t, cvm_rng *rng, double lambda, double lifetime, mome
  * nearly so for the few purchases between which discounts differ.
  */
 static double
-future(const cvm_predictive *t, const cvm_row *row, cvm_rng *rng, double *times)
+future(const cvm_predictive *t, const cvm_row *row, cvm_rng *rng, workshop *w)
 {
 	moments		sum = {0, 0};
 
@@ -173,13 +184,17 @@ future(const cvm_predictive *t, const cvm_row *row, cvm_rng *rng, double *times)
 	}
 	else
 	{
-		int			n = t->purchases->simulate_if_alive(t->theta, row, rng, t->horizon, times, MAX_TIMES);
+		int			n = t->purchases->simulate_if_alive(t->theta, row, rng, t->horizon, w->times, MAX_TIMES);
 
 		for (int i = 0; i < n; i++)
-			add_purchase(t, times[i], &sum);
+			add_purchase(t, w->times[i], &sum);
 	}
 	if (!(sum.mean > 0) || !isfinite(sum.mean) || !(sum.variance > 0) || !isfinite(sum.variance))
 		return sum.mean > 0 ? fmin(sum.mean, DBL_MAX) : 0;
+	w->any++;
+	w->sum += sum.mean;
+	w->square += sum.mean * sum.mean + sum.variance;
+	w->cube += sum.mean * sum.mean * sum.mean + 3 * sum.mean * sum.variance + 2 * sum.variance * sum.variance / sum.mean;
 	return cvm_rng_gamma(rng, sum.mean * sum.mean / sum.variance) * (sum.variance / sum.mean);
 }
 
@@ -247,55 +262,69 @@ describe(node *out, const uint64_t *sorted, int n)
 }
 
 /*
- * ln E[W^2]: the futures' own, times E[1/G^2] / E[1/G]^2 = (shape - 1) / (shape - 2)
- * for spend, which is given up as infinite beyond MOST_SPREAD.
+ * ln E[W^2] and ln E[W^3]: of the futures, times those of 1/G for spend,
+ * E[1/G^2] / E[1/G]^2 = (s - 1) / (s - 2) and E[1/G^3] / E[1/G]^3 =
+ * (s - 1)^2 / ((s - 2) (s - 3)) at shape s, which are given up as infinite beyond
+ * MOST_SPREAD and MOST_SKEW.
+ *
+ * Those of the futures are taken given that there is any value and relative to the
+ * simulated mean, with which they err together; how likely any value is is exact.
+ * No distribution has E[W^2] below 1 / P(W > 0) or E[W^3] below E[W^2]^2 where
+ * E[W] = 1 (Cauchy & Schwarz).
  */
-static double
-log_square(const cvm_predictive *t, const workshop *w, double shape, double discounted)
+static void
+set_moments(const workshop *w, double shape, node *out)
 {
-	double		log_mean = log(t->p * discounted);
-	double		square = 0;
+	double		log_any = log(fmax(1 - out->none, 1e-300));
+	double		log_mean = log(w->sum / w->any);
+	double		square = log(w->square / w->any) - 2 * log_mean;
+	double		cube = log(w->cube / w->any) - 3 * log_mean;
+	double		spread = shape > 2 ? (shape - 1) / (shape - 2) : INFINITY;
 
-	for (int i = 0; i < t->futures; i++)
-		if (w->log_sum[i] > LOG_NOTHING)
-			square += exp(2 * (w->log_sum[i] - log_mean));
-	square /= t->futures;
-	return log(fmax(1, square)) + log(shape > 2 ? fmin((shape - 1) / (shape - 2), MOST_SPREAD) : MOST_SPREAD);
+	out->log_square = (isfinite(square) ? fmax(square, 0) : 0) - log_any + log(fmin(spread, MOST_SPREAD));
+	out->log_cube = (isfinite(cube) ? cube : 0) - 2 * log_any
+		+ log(shape > 3 ? fmin(spread * (shape - 1) / (shape - 3), MOST_SKEW) : MOST_SKEW);
+	out->log_cube = fmax(out->log_cube, 2 * out->log_square);
+}
+
+/* The one piece of memory that a sort asks for is at hand: making a node cannot fail. */
+static void *
+lend(void *context, size_t size)
+{
+	const workshop *w = context;
+
+	return size <= w->scratch_size ? w->scratch : NULL;
+}
+
+static void
+take_back(void *context, void *pointer)
+{
+	(void) context;
+	(void) pointer;
 }
 
 /*
  * W = (sum / G) / E[sum / G], G ~ Gamma(shape, 1), E[sum] = p * discounted.  The
  * mean is the exact one, not the simulation's, which a few large values disturb.
  */
-static cvm_status
-make_node(const cvm_predictive *t, workshop *w, double shape, const double *log_spend,
-		  double discounted, double none, node *out)
+static void
+fill_node(const cvm_predictive *t, double shape, const double *log_spend, double discounted, node *out)
 {
+	workshop   *w = t->workshop;
+	cvm_env		at_hand = {lend, take_back, NULL, w};
 	double		log_mean = log(t->p * discounted / (shape - 1));
 	int			n = 0;
-	cvm_status	status;
 
-	out->none = none;
 	if (shape <= 1 || !isfinite(log_mean))
-		return CVM_OK;			/* no finite mean: nobody asks */
+		return;					/* no finite mean: nobody asks */
 	for (int i = 0; i < t->futures; i++)
 		if (w->log_sum[i] > LOG_NOTHING)
-		{
-			w->key[n] = word_of(w->log_sum[i] - log_spend[w->stratum[i]] - log_mean);
-			w->payload[n++] = i;
-		}
-	if (n == 0)
-	{							/* too rare to be seen: all of the mean, once in a while */
-		w->key[0] = word_of(-log(fmax(1 - none, 1e-300)));
-		w->payload[0] = 0;
-		n = 1;
-	}
-	status = cvm_radix_sort(t->env, w->key, w->payload, n, 32);
-	if (status != CVM_OK)
-		return status;
+			w->key[n++] = word_of(w->log_sum[i] - log_spend[w->stratum[i]] - log_mean);
+	if (n == 0)					/* too rare to be seen: all of the mean, once in a while */
+		w->key[n++] = word_of(-log(fmax(1 - out->none, 1e-300)));
+	(void) cvm_radix_sort(&at_hand, w->key, NULL, n, 32);
 	describe(out, w->key, n);
-	out->log_square = log_square(t, w, shape, discounted);
-	return CVM_OK;
+	set_moments(w, shape, out);
 }
 
 static void
@@ -306,16 +335,10 @@ set_slopes(const cvm_predictive *t, const cvm_row *row, double discounted, node 
 								 (t->purchases->discounted_if_alive(t->axes->theta[k], row, t->rate, t->horizon) / discounted - 1));
 }
 
-static cvm_status
-make_nodes(cvm_predictive *t, workshop *w, int i, int k)
+static cvm_row
+row_at(const cvm_predictive *t, int i, int k)
 {
 	cvm_row		row = {.x = t->x[i], .weight = 1};
-	node	   *own = &t->own[i * t->n_ages + k];
-	node	   *prior = &t->prior[i * t->n_ages + k];
-	double		discounted,
-				none;
-	cvm_status	status;
-	cvm_rng		rng;
 
 	row.age = k == 0 ? 0 : exp(t->log_scale + k * t->age_step) - t->age_scale;
 	if (t->purchases->whole_times)
@@ -323,21 +346,43 @@ make_nodes(cvm_predictive *t, workshop *w, int i, int k)
 	row.t_x = row.x > 0 ? row.age : 0;
 	if (row.x > 0 && row.age <= 0)
 		row.age = row.t_x = 1e-6 * t->age_scale;
-	discounted = t->purchases->discounted_if_alive(t->theta, &row, t->rate, t->horizon);
-	none = t->purchases->pmf_if_alive(t->theta, &row, t->horizon, 0);
-	set_slopes(t, &row, discounted, own);
-	memcpy(prior->slope, own->slope, sizeof(own->slope));
+	return row;
+}
+
+static const double *
+spend_at(const cvm_predictive *t, int i)
+{
+	workshop   *w = t->workshop;
+	double	   *log_spend = w->log_spend + (size_t) i * t->futures;
+
+	if (!w->has_spend[i])
+		spend_strata(t->q + t->p * t->x[i], t->futures, log_spend);
+	w->has_spend[i] = true;
+	return log_spend;
+}
+
+/* The node of spend of one's own, or of the population's: that of x = 0. */
+static void
+make_node(const cvm_predictive *t, int i, int k, bool own)
+{
+	workshop   *w = t->workshop;
+	node	   *out = &(own ? t->own : t->prior)[i * t->n_ages + k];
+	cvm_row		row = row_at(t, i, k);
+	double		discounted = t->purchases->discounted_if_alive(t->theta, &row, t->rate, t->horizon);
+	cvm_rng		rng;
+
+	out->made = true;
+	out->none = t->purchases->pmf_if_alive(t->theta, &row, t->horizon, 0);
+	set_slopes(t, &row, discounted, out);
 	cvm_rng_seed(&rng, t->seed);
+	w->any = w->sum = w->square = w->cube = 0;
 	for (int j = 0; j < t->futures; j++)
 	{
-		double		sum = future(t, &row, &rng, w->times);
+		double		sum = future(t, &row, &rng, w);
 
 		w->log_sum[j] = sum > 1e-299 ? log(fmin(sum, 1e299)) : LOG_NOTHING;
 	}
-	status = make_node(t, w, t->q + t->p * row.x, w->log_spend, discounted, none, own);
-	if (status == CVM_OK)
-		status = make_node(t, w, t->q, w->log_spend_prior, discounted, none, prior);
-	return status;
+	fill_node(t, t->q + (own ? t->p * row.x : 0), spend_at(t, own ? i : 0), discounted, out);
 }
 
 /* ---------- the table ---------- */
@@ -403,49 +448,37 @@ shuffle(uint32_t *stratum, int n, uint64_t seed)
 static void
 close_workshop(const cvm_env *env, workshop *w)
 {
+	if (w == NULL)
+		return;
 	cvm_release(env, w->log_spend);
-	cvm_release(env, w->log_spend_prior);
 	cvm_release(env, w->stratum);
-	cvm_release(env, w->payload);
 	cvm_release(env, w->key);
+	cvm_release(env, w->scratch);
 	cvm_release(env, w->log_sum);
 	cvm_release(env, w->times);
+	cvm_release(env, w);
 }
 
 static cvm_status
-open_workshop(const cvm_predictive *t, workshop *w)
+open_workshop(cvm_predictive *t)
 {
 	size_t		n = t->futures;
+	workshop   *w = t->workshop = cvm_allocate(t->env, 1, sizeof(workshop));
 
-	w->log_spend = cvm_allocate(t->env, n, sizeof(double));
-	w->log_spend_prior = cvm_allocate(t->env, n, sizeof(double));
+	if (w == NULL)
+		return CVM_NO_MEMORY;
+	memset(w, 0, sizeof(*w));
+	w->log_spend = cvm_allocate(t->env, n * t->n_x, sizeof(double));
 	w->stratum = cvm_allocate(t->env, n, sizeof(uint32_t));
-	w->payload = cvm_allocate(t->env, n, sizeof(uint32_t));
 	w->key = cvm_allocate(t->env, n, sizeof(uint64_t));
+	w->scratch = cvm_allocate(t->env, n, sizeof(uint64_t));
+	w->scratch_size = n * sizeof(uint64_t);
 	w->log_sum = cvm_allocate(t->env, n, sizeof(double));
 	w->times = cvm_allocate(t->env, MAX_TIMES, sizeof(double));
-	if (!w->log_spend || !w->log_spend_prior || !w->stratum || !w->payload || !w->key || !w->log_sum || !w->times)
+	if (!w->log_spend || !w->stratum || !w->key || !w->scratch || !w->log_sum || !w->times)
 		return CVM_NO_MEMORY;
 	shuffle(w->stratum, t->futures, t->seed);
-	spend_strata(t->q, t->futures, w->log_spend_prior);
 	return CVM_OK;
-}
-
-static cvm_status
-make_table(cvm_predictive *t)
-{
-	workshop	w = {0};
-	cvm_status	status = open_workshop(t, &w);
-
-	for (int i = 0; i < t->n_x && status == CVM_OK; i++)
-	{
-		spend_strata(t->q + t->p * t->x[i], t->futures, w.log_spend);
-		for (int k = 0; k < t->n_ages && status == CVM_OK; k++)
-			status = t->env->cancelled != NULL && t->env->cancelled(t->env->context)
-				? CVM_CANCELLED : make_nodes(t, &w, i, k);
-	}
-	close_workshop(t->env, &w);
-	return status;
 }
 
 cvm_status
@@ -483,7 +516,7 @@ cvm_predictive_new(const cvm_family *purchases, const double *theta, const cvm_a
 	{
 		memset(t->own, 0, nodes * sizeof(node));
 		memset(t->prior, 0, nodes * sizeof(node));
-		status = make_table(t);
+		status = open_workshop(t);
 	}
 	if (status != CVM_OK)
 		cvm_predictive_free(t);
@@ -500,6 +533,7 @@ cvm_predictive_free(cvm_predictive *t)
 	if (t == NULL)
 		return;
 	env = t->env_copy;
+	close_workshop(&env, t->workshop);
 	cvm_release(&env, t->own);
 	cvm_release(&env, t->prior);
 	cvm_release(&env, t);
@@ -510,14 +544,15 @@ cvm_predictive_free(cvm_predictive *t)
 /* The four nodes around a customer and their weights. */
 typedef struct place
 {
-	const node *corner[4];
+	const node *corner[4];		/* made where it has a weight */
 	double		weight[4];
 } place;
 
 static place
 find_place(const cvm_predictive *t, const cvm_row *row)
 {
-	const node *nodes = row->x > 0 && !(row->mean_spend > 0) ? t->prior : t->own;
+	bool		own = !(row->x > 0) || row->mean_spend > 0;
+	const node *nodes = own ? t->own : t->prior;
 	double		at_age = t->age_step > 0 ? (log(row->age + t->age_scale) - t->log_scale) / t->age_step : 0;
 	double		log_x = log1p(row->x);
 	int			i = 0,
@@ -526,6 +561,7 @@ find_place(const cvm_predictive *t, const cvm_row *row)
 				k_next;
 	double		u,
 				v;
+	place		at;
 
 	while (i + 2 < t->n_x && t->x[i + 1] <= row->x)
 		i++;
@@ -535,11 +571,15 @@ find_place(const cvm_predictive *t, const cvm_row *row)
 	k = (int) at_age;
 	k_next = k + 1 < t->n_ages ? k + 1 : k;
 	v = at_age - k;
-	return (place) {
+	at = (place) {
 		.corner = {&nodes[i * t->n_ages + k], &nodes[i * t->n_ages + k_next],
 		&nodes[i_next * t->n_ages + k], &nodes[i_next * t->n_ages + k_next]},
 		.weight = {(1 - u) * (1 - v), (1 - u) * v, u * (1 - v), u * v}
 	};
+	for (int c = 0; c < 4; c++)
+		if (at.weight[c] > 0 && !at.corner[c]->made)
+			make_node(t, c < 2 ? i : i_next, c % 2 == 0 ? k : k_next, own);
+	return at;
 }
 
 /* ln of the quantile of W given W > 0 */
@@ -595,8 +635,10 @@ cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double 
 	place		at;
 	double		none_if_alive = 0,
 				log_w2 = 0,
+				log_w3 = 0,
 				none,
 				mean_if_alive,
+				square,
 				scale_variance = spend_sd * spend_sd;
 
 	*out = (cvm_prediction) {0};
@@ -607,6 +649,7 @@ cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double 
 	{
 		none_if_alive += at.weight[c] * at.corner[c]->none;
 		log_w2 += at.weight[c] * at.corner[c]->log_square;
+		log_w3 += at.weight[c] * at.corner[c]->log_cube;
 	}
 	for (int k = 0; t->axes != NULL && k < t->axes->n; k++)
 	{
@@ -619,15 +662,7 @@ cvm_predict(const cvm_predictive *t, const cvm_row *row, double p_alive, double 
 	mean_if_alive = mean / p_alive;
 	out->low = quantile(&at, mean_if_alive, none, low_level, sqrt(scale_variance));
 	out->high = quantile(&at, mean_if_alive, none, high_level, sqrt(scale_variance));
-	out->variance = fmax(0, mean * (mean_if_alive * exp(log_w2) - mean));
-}
-
-double
-cvm_sum_quantile(double mean, double variance, double level)
-{
-	double		shape = mean * mean / variance;
-
-	if (!(mean > 0) || !(variance > 0) || !isfinite(shape))
-		return mean > 0 ? mean : 0;
-	return exp(cvm_log_gamma_quantile(shape, level)) * (variance / mean);
+	square = mean * mean_if_alive * exp(log_w2);
+	out->variance = fmax(0, square - mean * mean);
+	out->third = mean * mean_if_alive * mean_if_alive * exp(log_w3) - 3 * mean * square + 2 * mean * mean * mean;
 }

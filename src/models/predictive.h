@@ -27,6 +27,7 @@ typedef struct cvm_prediction
 	double		low;			/* quantile at level `low_level` */
 	double		high;
 	double		variance;		/* of V, unconditional on alive, at the given parameters; finite (heavy tails of spend count up to a limit) */
+	double		third;			/* E[(V - E[V])^3], likewise */
 	double		slope[CVM_MAX_PARAMS];	/* loadings of ln(discounted purchases if alive) on the axes of the parameters */
 } cvm_prediction;
 
@@ -36,7 +37,8 @@ typedef struct cvm_prediction
  * rate: continuous, per time unit, >= 0; where it is 0 and the horizon is not
  * finite, means may not exist, and such customers can not be asked for.
  * max_x, max_age: the largest that will be asked for.
- * Polls env->cancelled every few milliseconds.
+ * What a customer needs of the table is made when he is asked for, in at most some
+ * hundredths of a second: the caller's loop over them polls for a cancel.
  */
 extern cvm_status cvm_predictive_new(const cvm_family *purchases, const double *theta, const cvm_axes *axes,
 									 const double *spend_theta, double rate, double horizon,
@@ -56,11 +58,5 @@ extern void cvm_predict(const cvm_predictive *predictive, const cvm_row *row,
 						double low_level, double high_level, cvm_prediction *out);
 
 extern void cvm_predictive_free(cvm_predictive *predictive);
-
-/*
- * Quantile of a sum of many independent non-negative values with this mean and
- * variance: of the gamma distribution that has both.
- */
-extern double cvm_sum_quantile(double mean, double variance, double level);
 
 #endif

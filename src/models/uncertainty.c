@@ -4,8 +4,6 @@
  */
 #include "models/uncertainty.h"
 
-#include "math/gamma_quantile.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -60,37 +58,14 @@ cvm_forecast_residual(const cvm_predictive *predictive, const cvm_axes *purchase
 	out->known = purchases->known && spend->known;
 	if (!(p_alive > 0) || !(mean > 0) || !isfinite(mean))
 		return;
-	out->known = spend_loadings(spend, row, expected_spend, mean, out->loading + CVM_SPEND_LOADINGS, &spend_sd);
+	out->stake = (cvm_stake) {.mean = mean, .purchases = mean, .row = *row};
+	out->known = spend_loadings(spend, row, expected_spend, mean, out->stake.loading + CVM_SPEND_LOADINGS, &spend_sd);
 	cvm_predict(predictive, row, p_alive, mean, isfinite(spend_sd) ? spend_sd : 0, low_level, high_level, &prediction);
-	out->known &= purchase_loadings(purchases, row, p_alive, prediction.slope, mean, out->loading) && isfinite(prediction.high);
+	out->known &= purchase_loadings(purchases, row, p_alive, prediction.slope, mean, out->stake.loading) && isfinite(prediction.high);
 	if (!out->known)
-		memset(out->loading, 0, sizeof(out->loading));
+		memset(out->stake.loading, 0, sizeof(out->stake.loading));
 	out->low = prediction.low;
 	out->high = prediction.high;
-	out->variance = prediction.variance;
-}
-
-double
-cvm_group_quantile(double mean, double predictive_variance, double parameter_variance, double level)
-{
-	double		quantile = cvm_sum_quantile(mean, predictive_variance, level);
-	double		shift = cvm_normal_quantile(level) * sqrt(parameter_variance) / mean;
-	double		median,
-				distance;
-
-	if (!(parameter_variance > 0) || !(quantile > 0))
-		return quantile;
-	median = cvm_sum_quantile(mean, predictive_variance, 0.5);
-	distance = log(quantile / median);
-	return median * exp(copysign(sqrt(distance * distance + shift * shift), shift));
-}
-
-double
-cvm_parameter_variance(const double loading[CVM_MAX_LOADINGS])
-{
-	double		sum = 0;
-
-	for (int k = 0; k < CVM_MAX_LOADINGS; k++)
-		sum += loading[k] * loading[k];
-	return sum;
+	out->stake.variance = prediction.variance;
+	out->stake.third = prediction.third;
 }

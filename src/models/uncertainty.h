@@ -5,8 +5,7 @@
  *
  * His quantiles are those of the predictive distribution, whose scale is
  * log-normal around the fitted one: above 0 the distances from the median, in
- * logarithms, add in squares.  Of a sum, variances of the customers' behaviour add,
- * and loadings on the parameters add before they are squared.
+ * logarithms, add in squares.  What he adds to a sum is his stake in it (total.h).
  */
 #ifndef CVM_MODELS_UNCERTAINTY_H
 #define CVM_MODELS_UNCERTAINTY_H
@@ -18,13 +17,23 @@
 #define CVM_SPEND_LOADINGS CVM_MAX_PARAMS	/* where those of spend begin */
 #define CVM_CONTRACT_LOADINGS (2 * CVM_MAX_PARAMS)
 
+/* What a customer adds to a sum of residual values. */
+typedef struct cvm_stake
+{
+	double		mean;			/* residual value */
+	double		purchases;		/* of it, without contracts */
+	double		variance;		/* at the fitted parameters */
+	double		third;			/* third central moment, likewise */
+	double		loading[CVM_MAX_LOADINGS];	/* of the mean */
+	cvm_row		row;			/* where there are purchases to come: the history behind them */
+} cvm_stake;
+
 typedef struct cvm_forecast
 {
 	double		low;			/* quantile at level `low_level` */
 	double		high;
-	double		variance;		/* at the fitted parameters */
 	bool		known;			/* the parameters' uncertainty is in the quantiles, and these are its loadings */
-	double		loading[CVM_CONTRACT_LOADINGS]; /* of the mean */
+	cvm_stake	stake;
 } cvm_forecast;
 
 /*
@@ -35,14 +44,5 @@ typedef struct cvm_forecast
 extern void cvm_forecast_residual(const cvm_predictive *predictive, const cvm_axes *purchases, const cvm_axes *spend,
 								  const cvm_row *row, double p_alive, double expected_spend, double mean,
 								  double low_level, double high_level, cvm_forecast *out);
-
-/*
- * Quantile of a sum with this mean, variance at the fitted parameters and variance by
- * the parameters: a gamma distribution whose scale is log-normal, as a customer's.
- */
-extern double cvm_group_quantile(double mean, double predictive_variance, double parameter_variance, double level);
-
-/* Variance that the parameters give what has these loadings. */
-extern double cvm_parameter_variance(const double loading[CVM_MAX_LOADINGS]);
 
 #endif

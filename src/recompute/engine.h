@@ -36,7 +36,7 @@
 #include "models/model.h"
 #include "models/predictive.h"
 #include "models/table.h"
-#include "models/uncertainty.h"
+#include "models/total.h"
 #include "types/model_type.h"
 #include "types/purchase_history.h"
 
@@ -299,8 +299,7 @@ typedef struct CustomerValue
 	double		residual_value;
 	double		residual_low;	/* if has_interval */
 	double		residual_high;
-	double		residual_variance;	/* at the fitted parameters */
-	double		loading[CVM_MAX_LOADINGS];	/* of residual_value on the uncertainty of the parameters */
+	cvm_stake	stake;			/* in sums of residual value */
 	bool		has_interval;	/* the uncertainty of all parameters behind it is known */
 	double		value_at_risk;
 	double		next_purchase;	/* time units from as_of, median given alive; may be INFINITY */
@@ -365,6 +364,8 @@ typedef struct Valuer Valuer;
 extern Valuer *cvm_valuer_new(const RecomputePlan *plan, const Population *population,
 							  const FittedPair *fit, MemoryContext context);
 extern void cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value);
+/* how customers are valued, for the interval of a sum of them; valid while the valuer is */
+extern cvm_outlook cvm_valuer_outlook(const Valuer *valuer);
 extern void cvm_valuer_free(Valuer *valuer);
 /* the row a family sees of a history */
 extern void cvm_row_of_history(const RecomputePlan *plan, const PurchaseHistory *history, cvm_row *row);
@@ -397,11 +398,13 @@ typedef struct SegmentSum
 	int128		realised;		/* 1/10000 */
 	double		residual,
 				residual_low;
-	double		variance,		/* at the fitted parameters */
-				variance_low;
-	double		loading[CVM_MAX_LOADINGS],
-				loading_low[CVM_MAX_LOADINGS];
+	cvm_total  *total;			/* of residual value with its uncertainty; freed when the figures below are known */
 	int64		without_interval;	/* customers who are valued but of whom an uncertainty is not known */
+	double		predictive_error;	/* may be infinite */
+	double		parameter_error;	/* if has_interval */
+	double		interval_low,	/* if has_interval: 5 % and 95 % quantile */
+				interval_high;
+	bool		has_interval;
 	int64		orders;
 	double		money,
 				money_low;

@@ -474,8 +474,20 @@ add(double *sum, double *low, double value)
 	*sum = total;
 }
 
+/*
+ * A number in (0, 1) that is the customer's own from run to run, of how his key is
+ * stored: which customers stand for the others in the interval of a sum.
+ */
+static double
+customer_chance(const Population *population, const CustomerRecord *record)
+{
+	uint32		hash = datum_image_hash(cvm_record_key(population, record), population->key.byval, population->key.typlen);
+
+	return (murmurhash32(hash) + 0.5) / 4294967296.0;
+}
+
 static void
-add_customer(SegmentSum *sum, const CustomerRecord *record, const CustomerValue *value)
+add_customer(SegmentSum *sum, const CustomerRecord *record, const CustomerValue *value, double chance)
 {
 	sum->customers++;
 	sum->realised += value->realised;
@@ -489,22 +501,38 @@ add_customer(SegmentSum *sum, const CustomerRecord *record, const CustomerValue 
 	if (value->valued)
 	{
 		add(&sum->residual, &sum->residual_low, value->residual_value);
-		add(&sum->variance, &sum->variance_low, value->residual_variance);
 		sum->without_interval += !value->has_interval;
-		for (int i = 0; i < CVM_MAX_LOADINGS; i++)
-			if (value->loading[i] != 0)
-				add(&sum->loading[i], &sum->loading_low[i], value->loading[i]);
+		if (sum->total)
+			cvm_total_add(sum->total, &value->stake, chance);
 	}
 }
 
+/* The interval of the sum, where that of every customer is known. */
 static void
-finish_sum(SegmentSum *sum)
+finish_interval(SegmentSum *sum, const cvm_outlook *outlook)
 {
+	double		parameter_variance = cvm_total_parameter_variance(sum->total);
+
+	CHECK_FOR_INTERRUPTS();
+	sum->predictive_error = sqrt(fmax(cvm_sum_value(&sum->total->variance), 0));
+	sum->parameter_error = sqrt(parameter_variance);
+	if (sum->without_interval == 0 && isfinite(parameter_variance))
+	{
+		sum->interval_low = cvm_total_quantile(sum->total, outlook, 0.05);
+		sum->interval_high = cvm_total_quantile(sum->total, outlook, 0.95);
+		sum->has_interval = isfinite(sum->interval_low) && isfinite(sum->interval_high);
+	}
+	pfree(sum->total);
+	sum->total = NULL;
+}
+
+static void
+finish_sum(SegmentSum *sum, const cvm_outlook *outlook)
+{
+	if (sum->total)
+		finish_interval(sum, outlook);
 	sum->expected_active += sum->expected_active_low;
 	sum->residual += sum->residual_low;
-	sum->variance += sum->variance_low;
-	for (int i = 0; i < CVM_MAX_LOADINGS; i++)
-		sum->loading[i] += sum->loading_low[i];
 	sum->money += sum->money_low;
 }
 
@@ -521,12 +549,13 @@ score_all(Writer *writer, Population *population, Valuer *valuer, Statement *sta
 		const CustomerRecord *customer = (const CustomerRecord *) record;
 		CustomerValue value;
 		int			segment;
+		double		chance = writer->plan->predictive_interval ? customer_chance(population, customer) : 0;
 
 		CHECK_FOR_INTERRUPTS();
 		cvm_value(valuer, customer, &value);
 		segment = write_customer(writer, customer, size, &value, statement);
-		add_customer(&sums[0], customer, &value);
-		add_customer(&sums[segment + 1], customer, &value);
+		add_customer(&sums[0], customer, &value, chance);
+		add_customer(&sums[segment + 1], customer, &value, chance);
 		if (++done % 16384 == 0)
 			cvm_progress(writer->run_id, "score", done, population->n_customers);
 	}
@@ -541,6 +570,7 @@ cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *populat
 	Writer	   *writer;
 	Valuer	   *valuer;
 	SegmentSum *sums;
+	cvm_outlook outlook;
 
 	cvm_progress(run_id, "score", 0, population->n_customers);
 	PushActiveSnapshot(GetTransactionSnapshot());	/* for predicates that look at a catalogue */
@@ -550,9 +580,12 @@ cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *populat
 	sums = MemoryContextAllocZero(context, sizeof(SegmentSum) * *n_sums);
 	for (int i = 0; i < *n_sums; i++)
 		sums[i].segment = MemoryContextStrdup(context, i == 0 ? "all" : cvm_segment_name(writer->rules, i - 1));
+	for (int i = 0; plan->predictive_interval && i < *n_sums; i++)
+		sums[i].total = palloc0(sizeof(cvm_total));
 	score_all(writer, population, valuer, statement, sums);
+	outlook = cvm_valuer_outlook(valuer);
 	for (int i = 0; i < *n_sums; i++)
-		finish_sum(&sums[i]);
+		finish_sum(&sums[i], &outlook);
 	cvm_valuer_free(valuer);
 	writer_close(writer);
 	PopActiveSnapshot();

@@ -48,9 +48,6 @@ write_equity(const RecomputePlan *plan, const SegmentSum *sum, double total, boo
 							   " predictive_error, parameter_error)"
 							   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6::pg_catalog.float8 OPERATOR(pg_catalog.+) $7, $10, $11, $12)",
 							   cvm_quote(plan, "equity"));
-	double		parameter_variance = cvm_parameter_variance(sum->loading);
-	bool		known = plan->predictive_interval && sum->without_interval == 0 && isfinite(sum->variance)
-		&& isfinite(cvm_group_quantile(sum->residual, sum->variance, parameter_variance, 0.95));
 	Oid			types[12] = {TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8OID, FLOAT8OID, NUMERICOID,
 	FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
 	char		nulls[13] = "            ";
@@ -58,17 +55,16 @@ write_equity(const RecomputePlan *plan, const SegmentSum *sum, double total, boo
 		TimestampTzGetDatum(plan->as_of), CStringGetTextDatum(sum->segment), BoolGetDatum(is_total),
 		Int64GetDatum(sum->customers), Float8GetDatum(sum->expected_active), money_numeric(sum->realised),
 		Float8GetDatum(sum->residual),
-		Float8GetDatum(known ? cvm_group_quantile(sum->residual, sum->variance, parameter_variance, 0.05) : 0),
-		Float8GetDatum(known ? cvm_group_quantile(sum->residual, sum->variance, parameter_variance, 0.95) : 0),
+		Float8GetDatum(sum->interval_low), Float8GetDatum(sum->interval_high),
 		Float8GetDatum(total > 0 ? sum->residual / total : 0),
-		Float8GetDatum(sqrt(sum->variance)), Float8GetDatum(sqrt(parameter_variance))
+		Float8GetDatum(sum->predictive_error), Float8GetDatum(sum->parameter_error)
 	};
 
-	if (!known)
+	if (!sum->has_interval)
 		nulls[7] = nulls[8] = nulls[11] = 'n';
 	if (!(total > 0))
 		nulls[9] = 'n';
-	if (!plan->predictive_interval || !isfinite(sum->variance))
+	if (!plan->predictive_interval || !isfinite(sum->predictive_error))
 		nulls[10] = 'n';
 	insert_row(plan, "equity", sql, 12, types, values, nulls);
 }

@@ -491,14 +491,14 @@ add_interval(const ContractValuer *valuer, Sums *sums, bool alone, CustomerValue
 	value->has_interval = valuer->plan->predictive_interval && valuer->axes.known && (alone || value->has_interval);
 	for (int k = 0; k < valuer->axes.n; k++)
 	{
-		value->loading[CVM_CONTRACT_LOADINGS + k] = sums->loading[k];
+		value->stake.loading[CVM_CONTRACT_LOADINGS + k] = sums->loading[k];
 		spread += sums->loading[k] * sums->loading[k];
 	}
 	if (!isfinite(spread))
 		value->has_interval = false;
 	if (!value->has_interval)
 	{
-		memset(value->loading, 0, sizeof(value->loading));
+		memset(value->stake.loading, 0, sizeof(value->stake.loading));
 		return;
 	}
 	spread *= NORMAL_95 * NORMAL_95;
@@ -525,7 +525,10 @@ add_money(const ContractValuer *valuer, Sums *sums, bool alone, CustomerValue *v
 		add_interval(valuer, sums, alone, value);
 	else if (alone)
 		value->has_interval = valuer->plan->predictive_interval;	/* nothing is to come: 0 to 0 */
-	value->residual_variance += sums->variance;
+	value->stake.mean += sums->mean;
+	value->stake.variance += sums->variance;
+	if (sums->mean > 0)			/* as skewed as a gamma variable: bounded values, of which many make a sum */
+		value->stake.third += 2 * sums->variance * sums->variance / sums->mean;
 	value->valued = true;
 }
 

@@ -161,6 +161,16 @@ cvm_valuer_new(const RecomputePlan *plan, const Population *population,
 	return valuer;
 }
 
+cvm_outlook
+cvm_valuer_outlook(const Valuer *valuer)
+{
+	return (cvm_outlook) {
+		.purchases = &valuer->fit->purchases, .spend = &valuer->fit->spend,
+		.purchase_axes = &valuer->purchase_axes, .spend_axes = &valuer->spend_axes,
+		.rate = valuer->plan->rate, .horizon = valuer->plan->value_horizon, .margin = valuer->plan->margin
+	};
+}
+
 void
 cvm_valuer_free(Valuer *valuer)
 {
@@ -316,9 +326,8 @@ score_interval(const Valuer *valuer, const cvm_predictive *predictive, const cvm
 						  value->residual_value, 0.05, 0.95, &forecast);
 	value->residual_low = forecast.low;
 	value->residual_high = forecast.high;
-	value->residual_variance = forecast.variance;
+	value->stake = forecast.stake;
 	value->has_interval = forecast.known;
-	memcpy(value->loading, forecast.loading, sizeof(forecast.loading));
 }
 
 /*

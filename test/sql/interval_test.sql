@@ -40,12 +40,12 @@ SELECT abs(sqrt(sum(e.predictive_error ^ 2)) / max(t.predictive_error) - 1) < 1e
        max(t.parameter_error) <= sum(e.parameter_error) AS at_most_the_sum, max(t.parameter_error) > sqrt(sum(e.parameter_error ^ 2)) AS shared
 FROM cvm_shop.equity e, total t WHERE NOT e.is_total;
 
--- the aggregate on all customers is the total of the recompute
+-- the aggregate on all customers is the total of the recompute; a sample of the customers is valued anew, which is not the same in both
 CREATE VIEW summed AS
 SELECT (cvm.sum_interval(v.purchases, v.spend, c.history, v.as_of, v.annual_discount_rate, v.value_horizon, v.margin, 0.9)).*
 FROM cvm_shop.customer c, cvm.valuation('shop') v;
-SELECT s.customers, s.status, abs(s.residual_value / t.residual_value - 1) < 1e-12 AS value, abs(s.residual_low / t.residual_low - 1) < 1e-9 AS low,
-       abs(s.residual_high / t.residual_high - 1) < 1e-9 AS high, abs(s.predictive_error / t.predictive_error - 1) < 1e-9 AS predictive,
+SELECT s.customers, s.status, abs(s.residual_value / t.residual_value - 1) < 1e-12 AS value, abs(s.residual_low / t.residual_low - 1) < 1e-3 AS low,
+       abs(s.residual_high / t.residual_high - 1) < 1e-3 AS high, abs(s.predictive_error / t.predictive_error - 1) < 1e-9 AS predictive,
        abs(s.parameter_error / t.parameter_error - 1) < 1e-9 AS parameter
 FROM summed s, total t;
 -- any group: a level, a horizon, full margin
