@@ -434,6 +434,7 @@ cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
 	}
 	if (cvm_buys(valuer->plan, record) && valuer->fit->purchase_model_id > 0)
 		value_purchases(valuer, record, value);
+	value->purchase_weight = value->valued ? value->p_alive * value->expected_spend : 0;
 	if (record->subscriptions > 0)
 		cvm_value_contracts(valuer->contracts, record, value);
 }
