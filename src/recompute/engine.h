@@ -324,8 +324,6 @@ extern void cvm_fill_tables(const RecomputePlan *plan, const Population *populat
 
 /* ---------- registry.c ---------- */
 
-/* by cvm_rung */
-extern const char *const cvm_rung_names[];
 /* a jsonb from its text */
 extern Datum cvm_jsonb(const char *text);
 /* a row of cvm.fitted_model, its number; partner_id 0: none yet */

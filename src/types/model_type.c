@@ -25,7 +25,6 @@
 
 #define WEEK_SECONDS 604800.0
 
-static const char *const rung_names[] = {"full", "penalised", "simpler", "shrunk"};
 
 /* ---------- construction and checks ---------- */
 
@@ -232,7 +231,7 @@ cvm_model_out(PG_FUNCTION_ARGS)
 		append_number(&text, model->customers);
 		appendStringInfoString(&text, " log_likelihood=");
 		append_number(&text, model->loglik);
-		appendStringInfo(&text, " rung=%s", rung_names[model->rung]);
+		appendStringInfo(&text, " rung=%s", cvm_rung_names[model->rung]);
 	}
 	if (model->flags & CVM_MODEL_HAS_COVARIANCE)
 	{
@@ -366,8 +365,8 @@ read_parameters(Reader *reader, const cvm_family *family, double *theta)
 static int
 read_rung(Reader *reader)
 {
-	for (int i = 0; i < (int) lengthof(rung_names); i++)
-		if (accept(reader, rung_names[i]))
+	for (int i = 0; i < CVM_N_RUNGS; i++)
+		if (accept(reader, cvm_rung_names[i]))
 			return i;
 	refuse_syntax(reader, "full, penalised, simpler or shrunk");
 	return 0;
@@ -484,7 +483,7 @@ cvm_model_recv(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid flags %d in a model", flags)));
 	model = new_model(family, flags);
 	model->rung = pq_getmsgbyte(buffer);
-	if (model->rung >= lengthof(rung_names))
+	if (model->rung >= CVM_N_RUNGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid rung %d in a model", model->rung)));
 	model->unit_seconds = pq_getmsgfloat8(buffer);
