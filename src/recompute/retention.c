@@ -17,6 +17,7 @@
  * of V are those of K, and
  *
  *	  E[V^2] = m^2 q^(2 (u - 1)) (2 q D(rate) - (1 + q) D(2 rate)) / (1 - q)
+ *	  E[V^3] = m^3 q^(3 (u - 1)) (3 q^2 D(rate) - 3 q (1 + q) D(2 rate) + (1 + q + q^2) D(3 rate)) / (1 - q)^2
  *
  * Subscriptions and purchases of a customer are taken as independent of each
  * other: values and variances add.  The quantiles of a sum are as far from its
@@ -42,6 +43,7 @@
 
 #define NORMAL_95 1.6448536269514722	/* 95 % quantile */
 #define GRADIENT_LIMIT 1e-3		/* as in registry.c */
+#define LEAST_RATE 1e-5			/* below, E[V^3] is lost in rounding */
 
 /* ---------- the fit ---------- */
 
@@ -205,6 +207,7 @@ typedef struct Prospects
 	double		retained;		/* P(it lasts beyond the horizon) */
 	double		mean;
 	double		variance;
+	double		third;			/* third central moment */
 	double		low;
 	double		high;
 	double		most;			/* what it is worth if renewed for ever */
@@ -324,22 +327,51 @@ renewals_quantile(const ContractValuer *valuer, const cvm_row *row, double level
 	return high;
 }
 
-/* E[V^2] without a discount: sum over j of (2 j - 1) S(n + j) / S(n), up to a horizon. */
-static double
-undiscounted_square(const ContractValuer *valuer, const cvm_row *row, double most)
+/* Without a discount: sums over j of (2 j - 1) and (3 j^2 - 3 j + 1) times S(n + j) / S(n), up to a horizon. */
+static void
+undiscounted_moments(const ContractValuer *valuer, const cvm_row *row, double most, double *square, double *cube)
 {
-	double		sum = 0;
-
+	*square = *cube = 0;
 	for (double j = 1; j <= most; j++)
 	{
-		double		term = (2 * j - 1) * retained(valuer, row, j);
+		double		rest = retained(valuer, row, j);
+		double		term = (3 * j * (j - 1) + 1) * rest;
 
 		CHECK_FOR_INTERRUPTS();
-		sum += term;
-		if (term <= 1e-17 * sum)
+		*square += (2 * j - 1) * rest;
+		*cube += term;
+		if (term <= 1e-17 * *cube)
 			break;
 	}
-	return sum;
+}
+
+/* Second and third central moment, of which the mean is known. */
+static void
+set_moments(const ContractValuer *valuer, const cvm_row *row, double valued, Prospects *out)
+{
+	const cvm_family *family = valuer->fit->retention.family;
+	const double *theta = valuer->fit->retention.theta;
+	double		rate = valuer->rate;
+	double		q = exp(-rate);
+	double		square,
+				cube = 0;
+
+	if (rate > 0)
+	{
+		double		twice = family->discounted_if_alive(theta, row, 2 * rate, valued);
+		double		thrice = family->discounted_if_alive(theta, row, 3 * rate, valued);
+		double		part = -expm1(-rate);
+
+		square = (2 * q * out->mean - (1 + q) * twice) / part;
+		cube = (3 * q * q * out->mean - 3 * q * (1 + q) * twice + (1 + q + q * q) * thrice) / (part * part);
+	}
+	else
+		undiscounted_moments(valuer, row, valued, &square, &cube);
+	out->variance = fmax(square - out->mean * out->mean, 0);
+	if (rate > 0 && rate < LEAST_RATE)	/* as skewed as a gamma variable */
+		out->third = out->mean > 0 ? 2 * out->variance * out->variance / out->mean : 0;
+	else
+		out->third = cube - 3 * out->mean * square + 2 * out->mean * out->mean * out->mean;
 }
 
 static void
@@ -348,18 +380,11 @@ compute_prospects(const ContractValuer *valuer, const ProspectKey *key, Prospect
 	const cvm_family *family = valuer->fit->retention.family;
 	const double *theta = valuer->fit->retention.theta;
 	cvm_row		row = {.lifetime = key->renewals,.weight = 1};
-	double		q = exp(-valuer->rate);
-	double		square;
 
 	out->expected = family->expected_if_alive(theta, &row, key->within);
 	out->retained = retained(valuer, &row, key->within);
 	out->mean = family->discounted_if_alive(theta, &row, valuer->rate, key->valued);
-	if (valuer->rate > 0)
-		square = (2 * q * out->mean - (1 + q) * family->discounted_if_alive(theta, &row, 2 * valuer->rate, key->valued))
-			/ -expm1(-valuer->rate);
-	else
-		square = undiscounted_square(valuer, &row, key->valued);
-	out->variance = fmax(square - out->mean * out->mean, 0);
+	set_moments(valuer, &row, key->valued, out);
 	out->most = annuity(valuer->rate, key->valued);
 	memset(out->loading, 0, sizeof(out->loading));
 	for (int k = 0; k < valuer->axes.n; k++)
@@ -404,6 +429,7 @@ typedef struct Sums
 	double		churned;		/* P(none lasts beyond the horizon) */
 	double		mean;
 	double		variance;
+	double		third;
 	double		most;			/* all that can come of them */
 	double		loading[CVM_MAX_PARAMS];
 	double		below;			/* squares of mean - low quantile */
@@ -449,6 +475,7 @@ add_running(ContractValuer *valuer, const Subscription *subscription, const Cont
 	sums->churned *= 1 - p->retained;
 	sums->mean += worth * p->mean;
 	sums->variance += worth * worth * p->variance;
+	sums->third += worth * worth * worth * p->third;
 	if (worth > 0)				/* without a discount the most may be infinite */
 		sums->most += worth * p->most;
 	for (int k = 0; k < valuer->axes.n; k++)
@@ -527,8 +554,7 @@ add_money(const ContractValuer *valuer, Sums *sums, bool alone, CustomerValue *v
 		value->has_interval = valuer->plan->predictive_interval;	/* nothing is to come: 0 to 0 */
 	value->stake.mean += sums->mean;
 	value->stake.variance += sums->variance;
-	if (sums->mean > 0)			/* as skewed as a gamma variable: bounded values, of which many make a sum */
-		value->stake.third += 2 * sums->variance * sums->variance / sums->mean;
+	value->stake.third += sums->third;
 	value->valued = true;
 }
 

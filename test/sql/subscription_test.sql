@@ -110,15 +110,23 @@ FROM cvm_hand.customer_value v JOIN (VALUES (1, 1, 1.0, 2), (3, 5, 1.0, 2), (12,
 CALL cvm.recompute('hand', '2023-05-25 00:00+00');
 SELECT customer_id, p_alive, realised_value, next_purchase_on FROM cvm_hand.customer_value WHERE customer_id IN (4, 5, 6, 12) ORDER BY 1;
 
--- the second moment: E[V^2] by its sum, of one customer alone as the equity of a portfolio
+-- the second and third moment: E[V^2] and E[V^3] by their sums, of one customer alone as the equity of a portfolio; its quantiles are those
+-- of a log-normal variable with a shift that has the three moments: y^3 + 3 y = skewness, s^2 = ln(1 + y^2) (Johnson 1949)
 SELECT cvm.alter_portfolio('hand', '{"value_horizon": null, "horizon": null}');
 DELETE FROM subs WHERE id <> 3;
 CALL cvm.recompute('hand', '2024-01-01 12:00+00');
 WITH s AS (SELECT j, exp(sum(ln((3.806 + 5 + j - 1) / (0.668 + 3.806 + 5 + j - 1))) OVER (ORDER BY j)) AS s, power(1.1, -j) AS q FROM generate_series(1, 1000) j),
      v AS (SELECT s, q, sum(q) OVER (ORDER BY j) AS worth FROM s),
-     m AS (SELECT sum(s * q) AS mean, sum(s * q * (2 * worth - q)) - sum(s * q) ^ 2 AS variance FROM v)
-SELECT round((5 * mean)::numeric, 8) AS mean, round((5 * sqrt(variance))::numeric, 8) AS deviation,
-       round(e.residual_low::numeric, 6) AS low, round(e.residual_high::numeric, 6) AS high FROM m, cvm_hand.equity e WHERE e.is_total AND e.as_of = '2024-01-01 12:00+00';
+     e AS (SELECT sum(s * q) AS mean, sum(s * (worth ^ 2 - (worth - q) ^ 2)) AS square, sum(s * (worth ^ 3 - (worth - q) ^ 3)) AS cube FROM v),
+     m AS (SELECT mean, sqrt(square - mean ^ 2) AS deviation, (cube - 3 * mean * square + 2 * mean ^ 3) / sqrt(square - mean ^ 2) ^ 3 AS skewness FROM e),
+     y AS (SELECT m.*, 2 * sinh(asinh((skewness / 2)::float8) / 3) AS y FROM m),
+     l AS (SELECT y.*, sign(y) * sqrt(ln(1 + y ^ 2)) AS s FROM y),
+     h AS (SELECT 5 * mean AS mean, 5 * deviation AS deviation, skewness, 5 * (mean + deviation / y * (exp(s * -1.6448536269514722 - s ^ 2 / 2) - 1)) AS low,
+                  5 * (mean + deviation / y * (exp(s * 1.6448536269514722 - s ^ 2 / 2) - 1)) AS high FROM l)
+SELECT round(h.mean::numeric, 8) AS mean, round(h.deviation::numeric, 8) AS deviation, round(h.skewness::numeric, 6) AS skewness, round(h.low::numeric, 6) AS low,
+       round(h.high::numeric, 6) AS high, abs(e.residual_value / h.mean - 1) < 1e-9 AND abs(e.predictive_error / h.deviation - 1) < 1e-9 AS moments,
+       abs(e.residual_low / h.low - 1) < 1e-7 AND abs(e.residual_high / h.high - 1) < 1e-7 AS quantiles
+FROM h, cvm_hand.equity e WHERE e.is_total AND e.as_of = '2024-01-01 12:00+00';
 
 -- a renewal is a day of the calendar in the portfolio's zone: the 31st of a month that has none is its last day
 TRUNCATE subs;
