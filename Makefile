@@ -18,7 +18,7 @@ MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src
 	src/models/total.o \
 	src/models/covariate.o src/models/covariate_rows.o src/models/covariate_fit.o src/models/contract.o \
 	src/models/sbg.o src/models/bdw.o
-TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o src/types/history_io.o \
+TYPE_OBJS = src/types/reader.o src/types/image.o src/types/amount.o src/types/calendar.o src/types/purchase_history.o src/types/history_io.o \
 	src/types/history_aggregate.o src/types/model_type.o src/types/rfm.o src/types/survival_curve.o \
 	src/types/survival.o src/types/answers.o src/types/answers_aggregate.o src/types/satisfaction.o \
 	src/types/satisfaction_interval.o src/types/rhythm.o
