@@ -18,7 +18,7 @@ MODEL_OBJS = src/models/registry.o src/models/numbering.o src/models/table.o src
 	src/models/total.o \
 	src/models/covariate.o src/models/covariate_rows.o src/models/covariate_fit.o src/models/contract.o \
 	src/models/sbg.o src/models/bdw.o
-TYPE_OBJS = src/types/amount.o src/types/calendar.o src/types/purchase_history.o src/types/history_io.o \
+TYPE_OBJS = src/types/reader.o src/types/image.o src/types/amount.o src/types/calendar.o src/types/purchase_history.o src/types/history_io.o \
 	src/types/history_aggregate.o src/types/model_type.o src/types/rfm.o src/types/survival_curve.o \
 	src/types/survival.o src/types/answers.o src/types/answers_aggregate.o src/types/satisfaction.o \
 	src/types/satisfaction_interval.o src/types/rhythm.o
@@ -28,7 +28,7 @@ ENGINE_OBJS = src/row.o src/fit.o src/covariate.o src/covariate_type.o src/quest
 	src/recompute/spool.o src/recompute/ranks.o src/recompute/buckets.o src/recompute/summarise.o \
 	src/recompute/population.o src/recompute/segment.o src/recompute/value.o src/recompute/statement.o src/recompute/names.o \
 	src/recompute/partition.o src/recompute/publish.o src/recompute/retire.o src/recompute/forget.o src/recompute/registry.o \
-	src/recompute/subscription.o src/recompute/retention.o src/recompute/drift.o src/recompute/validate.o
+	src/recompute/subscription.o src/recompute/retention.o src/recompute/renewal_stat.o src/recompute/drift.o src/recompute/validate.o
 METRIC_OBJS = src/metric/formula.o src/metric/sample.o src/metric/tally.o src/metric/review.o \
 	src/metric/experiment.o src/metric/arm_test.o src/metric/design.o src/metric/assign.o \
 	src/metric/driver_sample.o src/metric/driver_option.o src/metric/driver.o src/metric/driver_bootstrap.o \
@@ -44,7 +44,7 @@ SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql 
 	sql/value_formula.sql sql/retention.sql sql/concentration.sql sql/evaluation.sql sql/equity_formula.sql \
 	sql/review.sql sql/assignment.sql sql/experiment.sql sql/uplift.sql sql/driver.sql sql/perceived_value.sql \
 	sql/measure.sql sql/survey.sql sql/current_value.sql sql/acquisition.sql sql/cohort.sql sql/cross_sell.sql sql/loyalty.sql \
-	sql/deal.sql sql/contract_retention.sql sql/decision.sql sql/what_if.sql sql/lifecycle.sql sql/segment.sql \
+	sql/deal.sql sql/contract_retention.sql sql/decision.sql sql/what_if.sql sql/dynamic_equity.sql sql/lifecycle.sql sql/segment.sql \
 	sql/journey_rule.sql sql/journey.sql sql/experiment_results.sql sql/campaign.sql
 DATA_built = sql/cvm--$(EXTVERSION).sql
 

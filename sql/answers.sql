@@ -35,11 +35,11 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_add
 COMMENT ON FUNCTION cvm.answers_add(cvm.answers, cvm.answers) IS 'Implements + of cvm.answers; combines the partial states of its aggregates.';
 
 CREATE FUNCTION cvm.answers_eq(cvm.answers, cvm.answers) RETURNS boolean
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_eq';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_eq';
 COMMENT ON FUNCTION cvm.answers_eq(cvm.answers, cvm.answers) IS 'Implements = of cvm.answers.';
 
 CREATE FUNCTION cvm.answers_ne(cvm.answers, cvm.answers) RETURNS boolean
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_ne';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_ne';
 COMMENT ON FUNCTION cvm.answers_ne(cvm.answers, cvm.answers) IS 'Implements <> of cvm.answers.';
 
 CREATE OPERATOR cvm.+ (
@@ -59,11 +59,11 @@ CREATE OPERATOR cvm.<> (
 COMMENT ON OPERATOR cvm.<> (cvm.answers, cvm.answers) IS 'not equal: a count, the scale or the measure differs.';
 
 CREATE FUNCTION cvm.answers_hash(cvm.answers) RETURNS integer
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_hash';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_hash';
 COMMENT ON FUNCTION cvm.answers_hash(cvm.answers) IS 'Hash of cvm.answers.';
 
 CREATE FUNCTION cvm.answers_hash_extended(cvm.answers, bigint) RETURNS bigint
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_answers_hash_extended';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_hash_extended';
 COMMENT ON FUNCTION cvm.answers_hash_extended(cvm.answers, bigint) IS 'Seeded hash of cvm.answers.';
 
 CREATE OPERATOR CLASS cvm.answers_ops DEFAULT FOR TYPE cvm.answers USING hash AS

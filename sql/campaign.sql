@@ -66,7 +66,7 @@ BEGIN
     WHERE m.portfolio = movement_value_query.portfolio AND m.role = 'purchases' AND m.status = 'live' AND m.rung <> 'shrunk' ORDER BY m.model_id DESC LIMIT 1;
     SELECT m.model INTO spend FROM cvm.fitted_model m
     WHERE m.portfolio = movement_value_query.portfolio AND m.role = 'spend' AND m.status = 'live' AND m.rung <> 'shrunk' AND (cvm.parameters(m.model) ->> 'q')::float8 > 1 ORDER BY m.model_id DESC LIMIT 1;
-    IF run.has_subscriptions OR purchases.model IS NULL OR spend.model IS NULL THEN
+    IF run.retention_model IS NOT NULL OR purchases.model IS NULL OR spend.model IS NULL THEN
         RETURN NULL;
     END IF;
     unit := (purchases.specification ->> 'time_unit')::interval;

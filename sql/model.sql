@@ -115,10 +115,10 @@ CREATE FUNCTION cvm.model_cmp(cvm.model, cvm.model) RETURNS integer
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_cmp';
 COMMENT ON FUNCTION cvm.model_cmp(cvm.model, cvm.model) IS 'Comparison of cvm.model for btree: -1, 0 or 1.';
 CREATE FUNCTION cvm.model_hash(cvm.model) RETURNS integer
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_hash';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_hash';
 COMMENT ON FUNCTION cvm.model_hash(cvm.model) IS 'Hash of cvm.model.';
 CREATE FUNCTION cvm.model_hash_extended(cvm.model, bigint) RETURNS bigint
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_model_hash_extended';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_hash_extended';
 COMMENT ON FUNCTION cvm.model_hash_extended(cvm.model, bigint) IS 'Seeded hash of cvm.model.';
 
 CREATE OPERATOR CLASS cvm.model_ops DEFAULT FOR TYPE cvm.model USING btree AS

@@ -235,7 +235,8 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('forgotten_value', false, NULL, 'What they were worth in the published run, for the next equity_statement.'),
     ('retired_run', false, NULL, 'Runs that were replaced, and when they were the published ones; their partitions go when no snapshot needs them and the option history does not keep them.'),
     ('segment_stat', false, NULL, 'Sums by segment and run, behind segment_summary.'),
-    ('cohort_cell', false, NULL, 'Monthly cohorts by run, behind cohort_retention.')
+    ('cohort_cell', false, NULL, 'Monthly cohorts by run, behind cohort_retention.'),
+    ('renewal_stat', false, NULL, 'Prices of the subscriptions that run, by segment, renewals made, renewals due within the value horizon and days to the next, behind cvm.what_if.')
 ) AS d(relation, published, column_name, description);
 END;
 COMMENT ON FUNCTION cvm.output_dictionary() IS 'Relations of an output schema and their columns, with what they mean; published: granted by cvm.grant_read.';
@@ -261,7 +262,7 @@ BEGIN
         next_purchase_on date, days_silent integer, is_lapsed boolean, realised_value numeric(19,4) NOT NULL,
         recency_score smallint, frequency_score smallint, monetary_score smallint,
         segment text NOT NULL, since timestamptz NOT NULL,
-        subscriptions integer, contract_model_id bigint, changes float8[]) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
+        subscriptions integer, contract_model_id bigint, purchase_weight float8, changes float8[]) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
     EXECUTE format('CREATE TABLE %I.published (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), run_id bigint NOT NULL, as_of timestamptz NOT NULL,
         published_at timestamptz NOT NULL, published_xid bigint NOT NULL,
@@ -282,6 +283,8 @@ BEGIN
     EXECUTE format('CREATE TABLE %I.cohort_cell (
         run_id bigint, cohort_on date, age_periods integer, customers bigint NOT NULL, active bigint NOT NULL,
         value numeric NOT NULL, PRIMARY KEY (run_id, cohort_on, age_periods))', s);
+    EXECUTE format('CREATE TABLE %I.renewal_stat (run_id bigint NOT NULL, segment text NOT NULL, renewals integer NOT NULL, due float8 NOT NULL, wait_days integer NOT NULL, price float8 NOT NULL)', s);
+    EXECUTE format('CREATE INDEX ON %I.renewal_stat (run_id)', s);
     EXECUTE format('CREATE TABLE %I.equity_statement (
         run_id bigint, prior_run_id bigint NOT NULL, from_as_of timestamptz NOT NULL, to_as_of timestamptz NOT NULL, segment text, is_total boolean NOT NULL, opening numeric(22,2) NOT NULL,
         %s, closing numeric(22,2) NOT NULL,

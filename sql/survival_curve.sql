@@ -118,10 +118,10 @@ CREATE FUNCTION cvm.survival_curve_add(cvm.survival_curve, cvm.survival_curve) R
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_survival_curve_add';
 COMMENT ON FUNCTION cvm.survival_curve_add(cvm.survival_curve, cvm.survival_curve) IS 'Implements + of cvm.survival_curve.';
 CREATE FUNCTION cvm.survival_curve_eq(cvm.survival_curve, cvm.survival_curve) RETURNS boolean
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_survival_curve_eq';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_eq';
 COMMENT ON FUNCTION cvm.survival_curve_eq(cvm.survival_curve, cvm.survival_curve) IS 'Implements = of cvm.survival_curve.';
 CREATE FUNCTION cvm.survival_curve_ne(cvm.survival_curve, cvm.survival_curve) RETURNS boolean
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_survival_curve_ne';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_ne';
 COMMENT ON FUNCTION cvm.survival_curve_ne(cvm.survival_curve, cvm.survival_curve) IS 'Implements <> of cvm.survival_curve.';
 
 CREATE OPERATOR cvm.+ (
@@ -141,10 +141,10 @@ CREATE OPERATOR cvm.<> (
 COMMENT ON OPERATOR cvm.<> (cvm.survival_curve, cvm.survival_curve) IS 'not equal: some count differs at some duration.';
 
 CREATE FUNCTION cvm.survival_curve_hash(cvm.survival_curve) RETURNS integer
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_survival_curve_hash';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_hash';
 COMMENT ON FUNCTION cvm.survival_curve_hash(cvm.survival_curve) IS 'Hash of cvm.survival_curve.';
 CREATE FUNCTION cvm.survival_curve_hash_extended(cvm.survival_curve, bigint) RETURNS bigint
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_survival_curve_hash_extended';
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cvm_image_hash_extended';
 COMMENT ON FUNCTION cvm.survival_curve_hash_extended(cvm.survival_curve, bigint) IS 'Seeded hash of cvm.survival_curve.';
 
 CREATE OPERATOR CLASS cvm.survival_curve_ops DEFAULT FOR TYPE cvm.survival_curve USING hash AS

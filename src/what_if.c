@@ -13,6 +13,9 @@
  *	  frequency: every rate of buying times so much.  Where customers leave after a purchase
  *		all of their future runs so much faster, and discounting over it so much slower; in
  *		pareto/nbd, where they leave in their own time, alpha + age is divided by it.
+ *
+ * Contracts end with probability theta ~ Beta(alpha, beta) at a renewal (gamma, delta in bdw): alpha becomes
+ * alpha / retention after the renewals made (Fader & Hardie 2010); how often they are due is agreed.
  */
 #include "compat.h"
 
@@ -85,6 +88,16 @@ horizon_or_none(FunctionCallInfo fcinfo, int n)
 	return isinf(PG_GETARG_FLOAT8(n)) && PG_GETARG_FLOAT8(n) > 0 ? INFINITY : cvm_horizon_argument(fcinfo, n);
 }
 
+static void
+check_rate(double rate, double horizon)
+{
+	if (!(rate > 0 || (rate == 0 && isfinite(horizon))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the discount rate must be positive, not %g", rate),
+				 errhint("Without discounting the sum may be infinite; give a horizon.")));
+}
+
 WhatIf
 cvm_what_if_arguments(FunctionCallInfo fcinfo, int n)
 {
@@ -95,11 +108,7 @@ cvm_what_if_arguments(FunctionCallInfo fcinfo, int n)
 		.frequency = factor_argument(fcinfo, n + 3, "frequency"),
 	};
 
-	if (!(change.rate > 0 || (change.rate == 0 && isfinite(change.horizon))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the discount rate must be positive, not %g", change.rate),
-				 errhint("Without discounting the sum may be infinite; give a horizon.")));
+	check_rate(change.rate, change.horizon);
 	return change;
 }
 
@@ -120,4 +129,29 @@ cvm_discounted_purchases_if_alive(PG_FUNCTION_ARGS)
 	cvm_ask_raw(fcinfo, &question);
 	change = cvm_what_if_arguments(fcinfo, 4);
 	return cvm_answer(&question, cvm_what_if_purchases(&question, &change), "the discounted number of purchases");
+}
+
+PG_FUNCTION_INFO_V1(cvm_discounted_renewals);
+/* (model, renewals, rate, horizon, retention) */
+Datum
+cvm_discounted_renewals(PG_FUNCTION_ARGS)
+{
+	Question	question;
+	double		theta[CVM_MAX_PARAMS];
+	double		rate;
+	double		horizon;
+
+	cvm_ask_model(fcinfo, CVM_RETENTION, &question);
+	question.row = (cvm_row) {.lifetime = cvm_finite_argument(fcinfo, 1, "renewals"),.weight = 1};
+	rate = cvm_finite_argument(fcinfo, 2, "rate");
+	horizon = horizon_or_none(fcinfo, 3);
+	check_rate(rate, horizon);
+	if (question.row.lifetime < 0 || question.row.lifetime != floor(question.row.lifetime))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%g is not a whole number of renewals", question.row.lifetime)));
+	memcpy(theta, question.theta, sizeof(double) * question.family->n_params);
+	theta[0] /= factor_argument(fcinfo, 4, "retention");
+	return cvm_answer(&question, question.family->discounted_if_alive(theta, &question.row, rate, floor(horizon)),
+					  "the discounted number of renewals");
 }

@@ -51,6 +51,11 @@ typedef enum cvm_rung
 	CVM_RUNG_SHRUNK				/* no likelihood: own rates and means, shrunk to everybody's (shrunk.c) */
 } cvm_rung;
 
+#define CVM_N_RUNGS 4
+
+/* by cvm_rung */
+extern const char *const cvm_rung_names[CVM_N_RUNGS];
+
 /*
  * The sufficient statistics of one customer (or of `weight` equal customers).
  * A contract has a lifetime and whether it has churned instead of age and x: it

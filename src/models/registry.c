@@ -26,6 +26,8 @@ static const cvm_family *const fallbacks[] = {
 	&cvm_shrunk_rate,
 };
 
+const char *const cvm_rung_names[CVM_N_RUNGS] = {"full", "penalised", "simpler", "shrunk"};
+
 const cvm_family *
 cvm_family_at(int i)
 {

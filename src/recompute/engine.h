@@ -306,6 +306,7 @@ typedef struct CustomerValue
 	int32		next_renewal;	/* days from as_of, of the subscription that is first; 0: none runs */
 	int			subscriptions;	/* that run; -1: there never was one */
 	bool		contracts_alone;	/* subscriptions are all that is scored */
+	double		purchase_weight;	/* P(alive) x expected spend of purchases alone, where subscriptions have changed either */
 	int32		days_silent;	/* if scored */
 	int			is_lapsed;		/* -1 unknown */
 	int64		realised;		/* in 1/10000 of the currency unit */
@@ -323,8 +324,6 @@ extern void cvm_fill_tables(const RecomputePlan *plan, const Population *populat
 
 /* ---------- registry.c ---------- */
 
-/* by cvm_rung */
-extern const char *const cvm_rung_names[];
 /* a jsonb from its text */
 extern Datum cvm_jsonb(const char *text);
 /* a row of cvm.fitted_model, its number; partner_id 0: none yet */
@@ -387,6 +386,8 @@ extern void cvm_segment_rules_free(SegmentRules *rules);
 
 /* ---------- partition.c ---------- */
 
+typedef struct RenewalStat RenewalStat; /* renewal_stat.h */
+
 /* Sums of one segment (or of all). */
 typedef struct SegmentSum
 {
@@ -400,6 +401,7 @@ typedef struct SegmentSum
 				residual_low;
 	cvm_total  *total;			/* of residual value with its uncertainty; freed when the figures below are known */
 	int64		without_interval;	/* customers who are valued but of whom an uncertainty is not known */
+	RenewalStat *renewals;		/* NULL for all, and without subscriptions */
 	double		predictive_error;	/* may be infinite */
 	double		parameter_error;	/* if has_interval */
 	double		interval_low,	/* if has_interval: 5 % and 95 % quantile */

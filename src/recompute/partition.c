@@ -7,6 +7,7 @@
  * it, so every column is held against what the writer puts there.
  */
 #include "engine.h"
+#include "renewal_stat.h"
 
 #include <math.h>
 
@@ -45,7 +46,7 @@ typedef enum ScoreColumn
 	COL_RESIDUAL_VALUE, COL_RESIDUAL_LOW, COL_RESIDUAL_HIGH, COL_VALUE_AT_RISK,
 	COL_NEXT_PURCHASE_ON, COL_DAYS_SILENT, COL_IS_LAPSED, COL_REALISED_VALUE,
 	COL_RECENCY_SCORE, COL_FREQUENCY_SCORE, COL_MONETARY_SCORE, COL_SEGMENT, COL_SINCE,
-	COL_SUBSCRIPTIONS, COL_CONTRACT_MODEL_ID, COL_CHANGES,
+	COL_SUBSCRIPTIONS, COL_CONTRACT_MODEL_ID, COL_PURCHASE_WEIGHT, COL_CHANGES,
 	N_SCORE_COLUMNS
 } ScoreColumn;
 
@@ -82,6 +83,7 @@ static const ColumnSpec columns[N_SCORE_COLUMNS] = {
 	[COL_SINCE] = {"since", TIMESTAMPTZOID, -1, true},
 	[COL_SUBSCRIPTIONS] = {"subscriptions", INT4OID, -1, false},
 	[COL_CONTRACT_MODEL_ID] = {"contract_model_id", INT8OID, -1, false},
+	[COL_PURCHASE_WEIGHT] = {"purchase_weight", FLOAT8OID, -1, false},
 	[COL_CHANGES] = {"changes", FLOAT8ARRAYOID, -1, false}
 };
 
@@ -437,7 +439,10 @@ write_customer(Writer *writer, const CustomerRecord *record, Size size, const Cu
 	if (value->recency_score > 0)
 		set_rfm(writer, slot, value);
 	if (value->subscriptions >= 0)
+	{
 		set(writer, slot, COL_SUBSCRIPTIONS, Int32GetDatum(value->subscriptions));
+		set_float(writer, slot, COL_PURCHASE_WEIGHT, value->purchase_weight);
+	}
 	if (value->contracts_alone)
 		set(writer, slot, COL_CONTRACT_MODEL_ID, Int64GetDatum(writer->contract_model_id));
 	set(writer, slot, COL_REALISED_VALUE, NumericGetDatum(int64_div_fast_to_numeric(value->realised, 4)));
@@ -556,6 +561,8 @@ score_all(Writer *writer, Population *population, Valuer *valuer, Statement *sta
 		segment = write_customer(writer, customer, size, &value, statement);
 		add_customer(&sums[0], customer, &value, chance);
 		add_customer(&sums[segment + 1], customer, &value, chance);
+		if (sums[segment + 1].renewals && value.valued)
+			cvm_renewal_stat_add(sums[segment + 1].renewals, writer->plan, customer);
 		if (++done % 16384 == 0)
 			cvm_progress(writer->run_id, "score", done, population->n_customers);
 	}
@@ -582,6 +589,8 @@ cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *populat
 		sums[i].segment = MemoryContextStrdup(context, i == 0 ? "all" : cvm_segment_name(writer->rules, i - 1));
 	for (int i = 0; plan->predictive_interval && i < *n_sums; i++)
 		sums[i].total = palloc0(sizeof(cvm_total));
+	for (int i = 1; fit->retention_model_id > 0 && i < *n_sums; i++)
+		sums[i].renewals = cvm_renewal_stat_new(context);
 	score_all(writer, population, valuer, statement, sums);
 	outlook = cvm_valuer_outlook(valuer);
 	for (int i = 0; i < *n_sums; i++)

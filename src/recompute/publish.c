@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "recompute/owner.h"
+#include "recompute/renewal_stat.h"
 #include "recompute/statement.h"
 #include "worker/shared.h"
 
@@ -276,6 +277,8 @@ cvm_publish(const RecomputePlan *plan, int64 run_id, const Population *populatio
 		write_equity(plan, &sums[i], sums[0].residual, i == 0);
 		if (i > 0)
 			write_segment_stat(plan, run_id, &sums[i], sums[0].residual);
+		if (sums[i].renewals)
+			cvm_renewal_stat_write(sums[i].renewals, plan, run_id, sums[i].segment);
 	}
 	cvm_progress(run_id, "publish", 1, 3);
 	write_cohorts(plan, run_id, population);

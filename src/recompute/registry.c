@@ -53,8 +53,6 @@ typedef struct LiveModel
 	double		purchases;		/* repeat purchases it has seen */
 } LiveModel;
 
-const char *const cvm_rung_names[] = {"full", "penalised", "simpler", "shrunk"};
-
 Datum
 cvm_jsonb(const char *text)
 {

@@ -85,7 +85,7 @@ has_partition(const RecomputePlan *plan, int64 run_id)
 static void
 drop_run(const RecomputePlan *plan, int64 run_id, bool insist)
 {
-	static const char *const run_keyed[] = {"segment_stat", "cohort_cell", "retired_run"};
+	static const char *const run_keyed[] = {"segment_stat", "cohort_cell", "renewal_stat", "retired_run"};
 	Oid			types[1] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(run_id)};
 

@@ -76,7 +76,7 @@ column_names(Relation score)
 		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
 
 		if (!TupleDescAttr(desc, i)->attisdropped &&
-			strcmp(name, "run_id") != 0 && strcmp(name, "segment") != 0 && strcmp(name, "since") != 0 && strcmp(name, "changes") != 0)
+			strcmp(name, "run_id") != 0 && strcmp(name, "segment") != 0 && strcmp(name, "since") != 0 && strcmp(name, "changes") != 0 && strcmp(name, "purchase_weight") != 0)
 			appendStringInfo(&names, "%s, ", name);
 	}
 	for (int i = 0; i < lengthof(value_columns); i++)

@@ -75,23 +75,6 @@ struct Valuer
 	bool		silent;			/* nobody came back, and no model from elsewhere: nothing can be said */
 };
 
-static const char *
-method_name(const FittedPair *fit)
-{
-	switch (Max(fit->purchases.rung, fit->spend.rung))
-	{
-		case CVM_RUNG_FULL:
-			return "full";
-		case CVM_RUNG_PENALISED:
-			return "penalised";
-		case CVM_RUNG_SIMPLER:
-			return "simpler";
-		case CVM_RUNG_SHRUNK:
-			return "shrunk";
-	}
-	return "full";
-}
-
 int32
 cvm_local_day(const RecomputePlan *plan, TimestampTz at)
 {
@@ -144,7 +127,7 @@ cvm_valuer_new(const RecomputePlan *plan, const Population *population,
 	valuer->margin = cvm_amount_from_float8(plan->margin);
 	valuer->contracts = cvm_contract_valuer_new(plan, fit, context);
 	valuer->as_of_day = cvm_local_day(plan, plan->as_of);
-	valuer->method = method_name(fit);
+	valuer->method = cvm_rung_names[Max(fit->purchases.rung, fit->spend.rung)];
 	valuer->fallback = strcmp(valuer->method, "full") != 0;
 	valuer->silent = fit->purchases.rung == CVM_RUNG_SHRUNK && population->n_repeaters == 0;
 	if (fit->purchase_model_id > 0)
@@ -434,6 +417,7 @@ cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
 	}
 	if (cvm_buys(valuer->plan, record) && valuer->fit->purchase_model_id > 0)
 		value_purchases(valuer, record, value);
+	value->purchase_weight = value->valued ? value->p_alive * value->expected_spend : 0;
 	if (record->subscriptions > 0)
 		cvm_value_contracts(valuer->contracts, record, value);
 }

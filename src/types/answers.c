@@ -11,6 +11,7 @@
  * has the sum of the weights and of their squares behind each count.
  */
 #include "types/answers.h"
+#include "types/reader.h"
 
 #include <math.h>
 
@@ -212,46 +213,8 @@ cvm_answers_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(text.data);
 }
 
-/* What is being read: the whole text for messages, and a place in it. */
-typedef struct Reader
-{
-	const char *text;
-	const char *at;
-} Reader;
-
-static void
-refuse_syntax(const Reader *reader, const char *expected)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type answers: \"%.100s\"", reader->text),
-			 errdetail("Expected %s at position %d.", expected, (int) (reader->at - reader->text) + 1),
-			 errhint("Answers look like nps {0..10 high, 5:20, 8:30, 9:50}: on a scale of 0 to 10 with the high end good, 5 was answered 20 times.")));
-}
-
-static void
-skip_spaces(Reader *reader)
-{
-	while (*reader->at == ' ' || *reader->at == '\t' || *reader->at == '\n')
-		reader->at++;
-}
-
-static bool
-accept(Reader *reader, char wanted)
-{
-	skip_spaces(reader);
-	if (*reader->at != wanted)
-		return false;
-	reader->at++;
-	return true;
-}
-
-static void
-expect(Reader *reader, char wanted)
-{
-	if (!accept(reader, wanted))
-		refuse_syntax(reader, psprintf("\"%c\"", wanted));
-}
+static const char answers_example[] =
+"Answers look like nps {0..10 high, 5:20, 8:30, 9:50}: on a scale of 0 to 10 with the high end good, 5 was answered 20 times.";
 
 /* A run of letters, digits and dashes that begins with a letter; empty if there is none. */
 static char *
@@ -259,7 +222,7 @@ read_word(Reader *reader)
 {
 	const char *start;
 
-	skip_spaces(reader);
+	cvm_skip_spaces(reader);
 	start = reader->at;
 	while ((*reader->at >= 'a' && *reader->at <= 'z') ||
 		   (reader->at > start && ((*reader->at >= '0' && *reader->at <= '9') || *reader->at == '-')))
@@ -267,36 +230,10 @@ read_word(Reader *reader)
 	return pnstrdup(start, reader->at - start);
 }
 
-static int64
-read_whole(Reader *reader, const char *what)
-{
-	char	   *end;
-	int64		value;
-
-	errno = 0;
-	value = strtoll(reader->at, &end, 10);
-	if (end == reader->at || errno == ERANGE)
-		refuse_syntax(reader, what);
-	reader->at = end;
-	return value;
-}
-
-static double
-read_double(Reader *reader, const char *what)
-{
-	char	   *end;
-	double		value = strtod(reader->at, &end);
-
-	if (end == reader->at)
-		refuse_syntax(reader, what);
-	reader->at = end;
-	return value;
-}
-
 static int32
 read_end(Reader *reader)
 {
-	int64		value = read_whole(reader, "an end of the scale");
+	int64		value = cvm_read_whole(reader, "an end of the scale");
 
 	if (value < -FARTHEST || value > FARTHEST)
 		ereport(ERROR,
@@ -312,17 +249,17 @@ read_scale(Reader *reader, AnswersScale *scale)
 	char	   *word;
 
 	scale->lowest = read_end(reader);
-	expect(reader, '.');
-	expect(reader, '.');
+	cvm_expect(reader, ".");
+	cvm_expect(reader, ".");
 	scale->highest = read_end(reader);
 	word = read_word(reader);
 	if (*word == '\0')
-		refuse_syntax(reader, "the direction of the scale");
+		cvm_refuse_syntax(reader, "the direction of the scale");
 	scale->high_is_good = cvm_direction(word, strlen(word));
 	word = read_word(reader);
 	scale->weighted = strcmp(word, "weighted") == 0;
 	if (*word != '\0' && !scale->weighted)
-		refuse_syntax(reader, "\"weighted\" or nothing");
+		cvm_refuse_syntax(reader, "\"weighted\" or nothing");
 	cvm_check_scale(scale);
 }
 
@@ -330,7 +267,7 @@ read_scale(Reader *reader, AnswersScale *scale)
 static int
 read_cell(Reader *reader, Answers *answers, int next)
 {
-	int64		score = read_whole(reader, "an answer");
+	int64		score = cvm_read_whole(reader, "an answer");
 	int64		i = score - answers->lowest;
 
 	if (score < answers->lowest || score > answers->highest || i < next)
@@ -338,15 +275,15 @@ read_cell(Reader *reader, Answers *answers, int next)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("answer " INT64_FORMAT " is not expected here", score),
 				 errdetail("Answers ascend and are on the scale of %d to %d.", answers->lowest, answers->highest)));
-	expect(reader, ':');
-	answers->cell[i] = read_whole(reader, "a count");
+	cvm_expect(reader, ":");
+	answers->cell[i] = cvm_read_whole(reader, "a count");
 	if (answers->weighted)
 	{
-		expect(reader, '(');
-		cvm_answers_weights(answers)[i] = read_double(reader, "a sum of weights") + 0.0;	/* no -0 */
-		expect(reader, ',');
-		cvm_answers_squares(answers)[i] = read_double(reader, "a sum of squared weights") + 0.0;
-		expect(reader, ')');
+		cvm_expect(reader, "(");
+		cvm_answers_weights(answers)[i] = cvm_read_double(reader, "a sum of weights") + 0.0;	/* no -0 */
+		cvm_expect(reader, ",");
+		cvm_answers_squares(answers)[i] = cvm_read_double(reader, "a sum of squared weights") + 0.0;
+		cvm_expect(reader, ")");
 	}
 	return (int) i + 1;
 }
@@ -355,7 +292,8 @@ PG_FUNCTION_INFO_V1(cvm_answers_in);
 Datum
 cvm_answers_in(PG_FUNCTION_ARGS)
 {
-	Reader		reader = {PG_GETARG_CSTRING(0), PG_GETARG_CSTRING(0)};
+	char	   *text = PG_GETARG_CSTRING(0);
+	Reader		reader = {"answers", answers_example, text, text};
 	AnswersScale scale = {.measure = MEASURE_MEAN};
 	char	   *word = read_word(&reader);
 	double		printed = NAN;
@@ -364,20 +302,19 @@ cvm_answers_in(PG_FUNCTION_ARGS)
 
 	if (*word != '\0')
 		cvm_read_measure(word, &scale);
-	if (!accept(&reader, '{'))
+	if (!cvm_accept(&reader, "{"))
 	{
-		printed = read_double(&reader, "\"{\"");
+		printed = cvm_read_double(&reader, "\"{\"");
 		if (isnan(printed))
-			refuse_syntax(&reader, "another number");
-		expect(&reader, '{');
+			cvm_refuse_syntax(&reader, "another number");
+		cvm_expect(&reader, "{");
 	}
 	read_scale(&reader, &scale);
 	answers = cvm_new_answers(&scale);
-	for (int next = 0; accept(&reader, ',');)
+	for (int next = 0; cvm_accept(&reader, ",");)
 		next = read_cell(&reader, answers, next);
-	expect(&reader, '}');
-	if (!accept(&reader, '\0'))
-		refuse_syntax(&reader, "the end");
+	cvm_expect(&reader, "}");
+	cvm_expect_end(&reader, "the end");
 	score = cvm_answers_score(check_answers(answers));
 	if (!isnan(printed) && !(fabs(printed - score) <= 1e-5 * fabs(score) + 1e-12))
 		ereport(ERROR,
@@ -455,44 +392,4 @@ cvm_answers_recv(PG_FUNCTION_ARGS)
 	for (int i = 0; scale.weighted && i < 2 * points; i++)
 		cvm_answers_weights(answers)[i] = pq_getmsgfloat8(buffer) + 0.0;	/* no -0 */
 	PG_RETURN_POINTER(check_answers(answers));
-}
-
-/* ---------- equality, hash ---------- */
-
-static bool
-same_answers(Answers *a, Answers *b)
-{
-	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
-}
-
-PG_FUNCTION_INFO_V1(cvm_answers_eq);
-Datum
-cvm_answers_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(same_answers(PG_GETARG_ANSWERS_P(0), PG_GETARG_ANSWERS_P(1)));
-}
-
-PG_FUNCTION_INFO_V1(cvm_answers_ne);
-Datum
-cvm_answers_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(!same_answers(PG_GETARG_ANSWERS_P(0), PG_GETARG_ANSWERS_P(1)));
-}
-
-PG_FUNCTION_INFO_V1(cvm_answers_hash);
-Datum
-cvm_answers_hash(PG_FUNCTION_ARGS)
-{
-	Answers    *answers = PG_GETARG_ANSWERS_P(0);
-
-	return hash_any((unsigned char *) answers + VARHDRSZ, VARSIZE(answers) - VARHDRSZ);
-}
-
-PG_FUNCTION_INFO_V1(cvm_answers_hash_extended);
-Datum
-cvm_answers_hash_extended(PG_FUNCTION_ARGS)
-{
-	Answers    *answers = PG_GETARG_ANSWERS_P(0);
-
-	return hash_any_extended((unsigned char *) answers + VARHDRSZ, VARSIZE(answers) - VARHDRSZ, PG_GETARG_INT64(1));
 }

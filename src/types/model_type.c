@@ -18,14 +18,13 @@
 #include "libpq/pqformat.h"
 #include "types/model_type.h"
 #include "types/purchase_history.h"
+#include "types/reader.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #define WEEK_SECONDS 604800.0
-
-static const char *const rung_names[] = {"full", "penalised", "simpler", "shrunk"};
 
 /* ---------- construction and checks ---------- */
 
@@ -232,7 +231,7 @@ cvm_model_out(PG_FUNCTION_ARGS)
 		append_number(&text, model->customers);
 		appendStringInfoString(&text, " log_likelihood=");
 		append_number(&text, model->loglik);
-		appendStringInfo(&text, " rung=%s", rung_names[model->rung]);
+		appendStringInfo(&text, " rung=%s", cvm_rung_names[model->rung]);
 	}
 	if (model->flags & CVM_MODEL_HAS_COVARIANCE)
 	{
@@ -250,59 +249,11 @@ cvm_model_out(PG_FUNCTION_ARGS)
 
 /* ---------- text input ---------- */
 
-/* What is being read: the whole text for messages, and a place in it. */
-typedef struct Reader
-{
-	const char *text;
-	const char *at;
-} Reader;
-
-static void
-refuse_syntax(const Reader *reader, const char *expected)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type model: \"%s\"", reader->text),
-			 errdetail("Expected %s at position %d.", expected, (int) (reader->at - reader->text) + 1),
-			 errhint("A model looks like bg/nbd(r=0.243,alpha=4.414,a=0.793,b=2.426).")));
-}
-
-static void
-skip_spaces(Reader *reader)
-{
-	while (*reader->at == ' ' || *reader->at == '\t' || *reader->at == '\n')
-		reader->at++;
-}
-
-static bool
-accept(Reader *reader, const char *word)
-{
-	skip_spaces(reader);
-	if (strncmp(reader->at, word, strlen(word)) != 0)
-		return false;
-	reader->at += strlen(word);
-	return true;
-}
-
-static void
-expect(Reader *reader, const char *word)
-{
-	if (!accept(reader, word))
-		refuse_syntax(reader, psprintf("\"%s\"", word));
-}
-
 static double
 read_number(Reader *reader)
 {
-	char	   *end;
-	double		value;
-
-	skip_spaces(reader);
-	value = strtod(reader->at, &end);
-	if (end == reader->at)
-		refuse_syntax(reader, "a number");
-	reader->at = end;
-	return value;
+	cvm_skip_spaces(reader);
+	return cvm_read_double(reader, "a number");
 }
 
 static const cvm_family *
@@ -311,9 +262,9 @@ read_family(Reader *reader)
 	const char *open = strchr(reader->at, '(');
 	char	   *name;
 
-	skip_spaces(reader);
+	cvm_skip_spaces(reader);
 	if (open == NULL)
-		refuse_syntax(reader, "a family and its parameters in parentheses");
+		cvm_refuse_syntax(reader, "a family and its parameters in parentheses");
 	name = pnstrdup(reader->at, open - reader->at);
 	while (*name && name[strlen(name) - 1] == ' ')
 		name[strlen(name) - 1] = '\0';
@@ -328,7 +279,7 @@ read_parameter_name(Reader *reader, const cvm_family *family)
 	const char *start;
 	Size		length;
 
-	skip_spaces(reader);
+	cvm_skip_spaces(reader);
 	start = reader->at;
 	length = strcspn(start, "=,) ");
 	for (int i = 0; i < family->n_params; i++)
@@ -337,7 +288,7 @@ read_parameter_name(Reader *reader, const cvm_family *family)
 			reader->at += length;
 			return i;
 		}
-	refuse_syntax(reader, psprintf("a parameter of %s", family->name));
+	cvm_refuse_syntax(reader, psprintf("a parameter of %s", family->name));
 	return -1;
 }
 
@@ -346,44 +297,44 @@ read_parameters(Reader *reader, const cvm_family *family, double *theta)
 {
 	bool		seen[CVM_MAX_PARAMS] = {false};
 
-	expect(reader, "(");
+	cvm_expect(reader, "(");
 	for (int k = 0; k < family->n_params; k++)
 	{
 		int			i;
 
 		if (k > 0)
-			expect(reader, ",");
+			cvm_expect(reader, ",");
 		i = read_parameter_name(reader, family);
 		if (seen[i])
-			refuse_syntax(reader, "every parameter once");
+			cvm_refuse_syntax(reader, "every parameter once");
 		seen[i] = true;
-		expect(reader, "=");
+		cvm_expect(reader, "=");
 		theta[i] = read_number(reader);
 	}
-	expect(reader, ")");
+	cvm_expect(reader, ")");
 }
 
 static int
 read_rung(Reader *reader)
 {
-	for (int i = 0; i < (int) lengthof(rung_names); i++)
-		if (accept(reader, rung_names[i]))
+	for (int i = 0; i < CVM_N_RUNGS; i++)
+		if (cvm_accept(reader, cvm_rung_names[i]))
 			return i;
-	refuse_syntax(reader, "full, penalised, simpler or shrunk");
+	cvm_refuse_syntax(reader, "full, penalised, simpler or shrunk");
 	return 0;
 }
 
 static void
 read_covariance(Reader *reader, int n, double *covariance)
 {
-	expect(reader, "[");
+	cvm_expect(reader, "[");
 	for (int i = 0; i < n * n; i++)
 	{
 		if (i > 0)
-			expect(reader, ",");
+			cvm_expect(reader, ",");
 		covariance[i] = read_number(reader);
 	}
-	expect(reader, "]");
+	cvm_expect(reader, "]");
 }
 
 /* What may stand behind the parameters, in this order. */
@@ -393,18 +344,18 @@ read_statistics(Reader *reader, const cvm_family *family, cvm_fit_result *fit, d
 	double		covariance[CVM_MAX_PARAMS * CVM_MAX_PARAMS];
 	int			n = family->n_params;
 
-	if (has_time(family) && accept(reader, "unit="))
+	if (has_time(family) && cvm_accept(reader, "unit="))
 		*unit = read_number(reader);
-	if (accept(reader, "customers="))
+	if (cvm_accept(reader, "customers="))
 	{
 		*flags |= CVM_MODEL_HAS_FIT;
 		fit->customers = read_number(reader);
-		expect(reader, "log_likelihood=");
+		cvm_expect(reader, "log_likelihood=");
 		fit->loglik = read_number(reader);
-		expect(reader, "rung=");
+		cvm_expect(reader, "rung=");
 		fit->rung = read_rung(reader);
 	}
-	if (accept(reader, "covariance="))
+	if (cvm_accept(reader, "covariance="))
 	{
 		*flags |= CVM_MODEL_HAS_COVARIANCE;
 		fit->has_covariance = true;
@@ -412,16 +363,15 @@ read_statistics(Reader *reader, const cvm_family *family, cvm_fit_result *fit, d
 		for (int i = 0; i < n * n; i++)
 			fit->covariance[i / n][i % n] = covariance[i];
 	}
-	skip_spaces(reader);
-	if (*reader->at != '\0')
-		refuse_syntax(reader, "the end, or unit, customers, log_likelihood, rung, covariance in this order");
+	cvm_expect_end(reader, "the end, or unit, customers, log_likelihood, rung, covariance in this order");
 }
 
 PG_FUNCTION_INFO_V1(cvm_model_in);
 Datum
 cvm_model_in(PG_FUNCTION_ARGS)
 {
-	Reader		reader = {PG_GETARG_CSTRING(0), PG_GETARG_CSTRING(0)};
+	char	   *text = PG_GETARG_CSTRING(0);
+	Reader		reader = {"model", "A model looks like bg/nbd(r=0.243,alpha=4.414,a=0.793,b=2.426).", text, text};
 	const cvm_family *family = read_family(&reader);
 	cvm_fit_result fit = {0};
 	double		unit = may_lack_unit(family) ? 0 : WEEK_SECONDS;
@@ -484,7 +434,7 @@ cvm_model_recv(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid flags %d in a model", flags)));
 	model = new_model(family, flags);
 	model->rung = pq_getmsgbyte(buffer);
-	if (model->rung >= lengthof(rung_names))
+	if (model->rung >= CVM_N_RUNGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid rung %d in a model", model->rung)));
 	model->unit_seconds = pq_getmsgfloat8(buffer);
@@ -652,24 +602,6 @@ Datum
 cvm_model_cmp(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(compare_arguments(fcinfo));
-}
-
-PG_FUNCTION_INFO_V1(cvm_model_hash);
-Datum
-cvm_model_hash(PG_FUNCTION_ARGS)
-{
-	CvmModel   *model = PG_GETARG_MODEL_P(0);
-
-	return hash_any((unsigned char *) model + VARHDRSZ, VARSIZE(model) - VARHDRSZ);
-}
-
-PG_FUNCTION_INFO_V1(cvm_model_hash_extended);
-Datum
-cvm_model_hash_extended(PG_FUNCTION_ARGS)
-{
-	CvmModel   *model = PG_GETARG_MODEL_P(0);
-
-	return hash_any_extended((unsigned char *) model + VARHDRSZ, VARSIZE(model) - VARHDRSZ, PG_GETARG_INT64(1));
 }
 
 /* ---------- the registry as rows ---------- */

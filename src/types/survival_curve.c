@@ -20,6 +20,7 @@
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
+#include "types/reader.h"
 #include "types/survival_curve.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -185,94 +186,33 @@ cvm_survival_curve_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(text.data);
 }
 
-/* What is being read: the whole text for messages, and a place in it. */
-typedef struct Reader
-{
-	const char *text;
-	const char *at;
-} Reader;
-
-static void
-refuse_syntax(const Reader *reader, const char *expected)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type survival_curve: \"%.100s\"", reader->text),
-			 errdetail("Expected %s at position %d.", expected, (int) (reader->at - reader->text) + 1),
-			 errhint("A survival curve looks like {6:3+1,7:1+0}: at duration 6, 3 churned and 1 was last seen.")));
-}
-
-static bool
-accept(Reader *reader, char wanted)
-{
-	while (*reader->at == ' ' || *reader->at == '\t' || *reader->at == '\n')
-		reader->at++;
-	if (*reader->at != wanted)
-		return false;
-	reader->at++;
-	return true;
-}
-
-static void
-expect(Reader *reader, char wanted)
-{
-	if (!accept(reader, wanted))
-		refuse_syntax(reader, psprintf("\"%c\"", wanted));
-}
-
-static double
-read_duration(Reader *reader)
-{
-	char	   *end;
-	double		value = strtod(reader->at, &end);
-
-	if (end == reader->at)
-		refuse_syntax(reader, "a duration");
-	reader->at = end;
-	return value == 0 ? 0 : value;	/* no -0 */
-}
-
-static int64
-read_count(Reader *reader)
-{
-	char	   *end;
-	int64		value;
-
-	errno = 0;
-	value = strtoll(reader->at, &end, 10);
-	if (end == reader->at || errno == ERANGE)
-		refuse_syntax(reader, "a count");
-	reader->at = end;
-	return value;
-}
-
 PG_FUNCTION_INFO_V1(cvm_survival_curve_in);
 Datum
 cvm_survival_curve_in(PG_FUNCTION_ARGS)
 {
-	Reader		reader = {PG_GETARG_CSTRING(0), PG_GETARG_CSTRING(0)};
+	char	   *text = PG_GETARG_CSTRING(0);
+	Reader		reader = {"survival_curve", "A survival curve looks like {6:3+1,7:1+0}: at duration 6, 3 churned and 1 was last seen.", text, text};
 	int64		n = 1;
 	SurvivalCurve *curve;
 
 	for (const char *at = reader.text; *at; at++)
 		n += *at == ',';
 	curve = new_curve(n);
-	expect(&reader, '{');
+	cvm_expect(&reader, "{");
 	for (int64 i = 0; i < n; i++)
 	{
 		SurvivalStep *step = &curve->step[i];
 
 		if (i > 0)
-			expect(&reader, ',');
-		step->duration = read_duration(&reader);
-		expect(&reader, ':');
-		step->churned = read_count(&reader);
-		expect(&reader, '+');
-		step->censored = read_count(&reader);
+			cvm_expect(&reader, ",");
+		step->duration = cvm_read_double(&reader, "a duration") + 0.0;	/* no -0 */
+		cvm_expect(&reader, ":");
+		step->churned = cvm_read_whole(&reader, "a count");
+		cvm_expect(&reader, "+");
+		step->censored = cvm_read_whole(&reader, "a count");
 	}
-	expect(&reader, '}');
-	if (!accept(&reader, '\0'))
-		refuse_syntax(&reader, "the end");
+	cvm_expect(&reader, "}");
+	cvm_expect_end(&reader, "the end");
 	check_curve(curve);
 	PG_RETURN_POINTER(curve);
 }
@@ -456,42 +396,4 @@ cvm_survival_curve_add(PG_FUNCTION_ARGS)
 	sum = curve_of(state);
 	check_curve(sum);
 	PG_RETURN_POINTER(sum);
-}
-
-static bool
-same_counts(SurvivalCurve *a, SurvivalCurve *b)
-{
-	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
-}
-
-PG_FUNCTION_INFO_V1(cvm_survival_curve_eq);
-Datum
-cvm_survival_curve_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(same_counts(PG_GETARG_CURVE_P(0), PG_GETARG_CURVE_P(1)));
-}
-
-PG_FUNCTION_INFO_V1(cvm_survival_curve_ne);
-Datum
-cvm_survival_curve_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(!same_counts(PG_GETARG_CURVE_P(0), PG_GETARG_CURVE_P(1)));
-}
-
-PG_FUNCTION_INFO_V1(cvm_survival_curve_hash);
-Datum
-cvm_survival_curve_hash(PG_FUNCTION_ARGS)
-{
-	SurvivalCurve *curve = PG_GETARG_CURVE_P(0);
-
-	return hash_any((unsigned char *) curve + VARHDRSZ, VARSIZE(curve) - VARHDRSZ);
-}
-
-PG_FUNCTION_INFO_V1(cvm_survival_curve_hash_extended);
-Datum
-cvm_survival_curve_hash_extended(PG_FUNCTION_ARGS)
-{
-	SurvivalCurve *curve = PG_GETARG_CURVE_P(0);
-
-	return hash_any_extended((unsigned char *) curve + VARHDRSZ, VARSIZE(curve) - VARHDRSZ, PG_GETARG_INT64(1));
 }

@@ -69,7 +69,7 @@ ROLLBACK;
 -- every column of the other tables: an error of the user's, or the conversion, and never an internal error
 CREATE VIEW other_column AS
 SELECT attrelid::regclass AS relation, attnum, attname, atttypid FROM pg_attribute
-WHERE attrelid = ANY ('{cvm_altered.published,cvm_altered.retired_run,cvm_altered.segment_rule,cvm_altered.segment_stat,cvm_altered.cohort_cell,cvm_altered.equity,cvm_altered.segment_stay,cvm_altered.forgotten,cvm_altered.forgotten_value}'::regclass[])
+WHERE attrelid = ANY ('{cvm_altered.published,cvm_altered.retired_run,cvm_altered.segment_rule,cvm_altered.segment_stat,cvm_altered.cohort_cell,cvm_altered.equity,cvm_altered.segment_stay,cvm_altered.forgotten,cvm_altered.forgotten_value,cvm_altered.renewal_stat}'::regclass[])
   AND attnum > 0 AND NOT attisdropped;
 BEGIN;
 DROP VIEW cvm_altered.customer, cvm_altered.clv, cvm_altered.churn, cvm_altered.segment_member, cvm_altered.segment_history, cvm_altered.customer_value,

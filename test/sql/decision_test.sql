@@ -144,17 +144,59 @@ SELECT * FROM cvm.what_if('shop', discount_rate => -0.1);
 SELECT * FROM cvm.what_if('shop', discount_rate => 0);
 SELECT * FROM cvm.what_if('shop', spend => NULL);
 SELECT * FROM cvm.what_if('shop', spend => 'Infinity');
--- values net of costs have no margin; money subscribed has no rate
+-- values net of costs have no margin
 SELECT cvm.drop_portfolio('shop') \g /dev/null
 CREATE VIEW costly AS SELECT *, total * 0.6 AS cost FROM orders;
 SELECT cvm.create_portfolio('shop', 'costly', customer => 'customer_id', at => 'ordered_at', amount => 'total', options => '{"cost": "cost", "predictive_interval": false}') \g /dev/null
 CALL cvm.recompute('shop', '2024-04-01 00:00+00');
 SELECT * FROM cvm.what_if('shop', margin => 0.5);
 SELECT agrees(relative_change, 0.1, 1e-9) AS spend FROM cvm.what_if('shop', spend => 1.1) WHERE is_total;
-CREATE TABLE subscription AS SELECT c AS customer_id, date '2023-01-01' + c AS started_on, CASE WHEN c % 3 = 0 THEN date '2023-09-01' + c END AS ended_on, 9 AS fee FROM generate_series(1, 60) AS c;
-SELECT cvm.add_feed('shop', 'subscriptions', 'subscription', '{"customer": "customer_id", "started_at": "started_on", "ended_at": "ended_on", "price": "fee"}') \g /dev/null
-CALL cvm.recompute('shop', '2024-04-01 00:00+00');
-SELECT * FROM cvm.what_if('shop', discount_rate => 0.2);
-SELECT agrees(relative_change, -0.1, 1e-9) AS spend FROM cvm.what_if('shop', spend => 0.9) WHERE is_total;
 SELECT cvm.drop_portfolio('shop') \g /dev/null
+
+-- with subscriptions: of buyers too, with purchases of subscribers valued or not, limited or not, and of subscribers alone
+\set VERBOSITY default
+SELECT cvm.discounted_renewals('sbg(alpha=0.7,beta=2)', 3, 0.01, 12), (SELECT sum(exp(-0.01 * j) * cvm.survival('sbg(alpha=0.7,beta=2)', 3 + j) / cvm.survival('sbg(alpha=0.7,beta=2)', 3)) FROM generate_series(1, 12) j) AS summed;
+SELECT agrees(cvm.discounted_renewals('bdw(gamma=0.9,delta=3,c=1.3)', 2, 0.02, 24, 1.5), (SELECT sum(exp(-0.02 * j) * cvm.survival('bdw(gamma=0.6,delta=3,c=1.3)', 2 + j) / cvm.survival('bdw(gamma=0.6,delta=3,c=1.3)', 2)) FROM generate_series(1, 24) j)) AS retention,
+       agrees(cvm.discounted_renewals('sbg(alpha=0.7,beta=2)', 3, 0.01), cvm.residual_lifetime('sbg(alpha=0.7,beta=2)', 3, exp(0.01) - 1) * exp(-0.01)) AS unlimited;
+CREATE TABLE subscription AS SELECT c AS customer_id, date '2023-01-01' + c % 240 AS started_on, CASE WHEN c % 3 = 0 THEN date '2023-09-01' + c % 150 END AS ended_on, 5 + c % 7 AS fee FROM generate_series(200, 600) AS c
+UNION ALL SELECT c, date '2023-03-05', NULL, 2.5 FROM generate_series(300, 320) AS c;
+CREATE TABLE nothing AS SELECT * FROM orders LIMIT 0;
+TRUNCATE forecast, recomputed;
+DO $$
+DECLARE
+    shop record;
+    assumption record;
+BEGIN
+    FOR shop IN SELECT * FROM (VALUES ('both', 'orders', '{}'), ('limited', 'orders', '{"value_horizon": "2 years", "renewal": "2 weeks"}'), ('bdw', 'orders', '{"families": ["pareto/nbd", "bdw"]}'),
+                                      ('paid twice', 'orders', '{"payments_in_purchases": true}'), ('alone', 'nothing', '{}')) AS s(name, orders, options) LOOP
+        PERFORM cvm.create_portfolio('club', shop.orders::regclass, customer => 'customer_id', at => 'ordered_at', amount => 'total', options => shop.options::jsonb || '{"margin": 0.4, "annual_discount_rate": 0.12, "predictive_interval": false}');
+        PERFORM cvm.add_feed('club', 'subscriptions', 'subscription', '{"customer": "customer_id", "started_at": "started_on", "ended_at": "ended_on", "price": "fee"}');
+        CALL cvm.recompute('club', '2024-04-01 00:00+00');
+        FOR assumption IN SELECT * FROM (VALUES ('margin', 0.3, NULL::float8), ('rate', NULL, 0.2), ('both', 0.5, 0.05)) AS a(name, margin, rate) LOOP
+            INSERT INTO forecast SELECT shop.name, assumption.name, w.segment, w.what_if_value FROM cvm.what_if('club', margin => assumption.margin, discount_rate => assumption.rate) w;
+            PERFORM cvm.alter_portfolio('club', jsonb_build_object('margin', coalesce(assumption.margin, 0.4), 'annual_discount_rate', coalesce(assumption.rate, 0.12)));
+            CALL cvm.recompute('club', '2024-04-01 00:00+00');
+            INSERT INTO recomputed SELECT shop.name, assumption.name, e.segment, e.residual_value FROM cvm_club.equity e WHERE e.as_of = '2024-04-01 00:00+00';
+            PERFORM cvm.alter_portfolio('club', '{"margin": 0.4, "annual_discount_rate": 0.12}');
+            CALL cvm.recompute('club', '2024-04-01 00:00+00');
+        END LOOP;
+        -- subscribers who stay longer: contract by contract
+        IF shop.name = 'alone' THEN
+            INSERT INTO forecast SELECT shop.name, 'retention', 'all', w.what_if_value FROM cvm.what_if('club', retention => 1.3, frequency => 2) w WHERE w.is_total;
+            INSERT INTO recomputed
+            SELECT shop.name, 'retention', 'all', sum(0.4 * r.fee * exp(ln(1.12) / 365.25 * (365.25 / 12 - ((r.started_on + make_interval(months => r.made + 1))::date - date '2024-04-01')))
+                   * cvm.residual_lifetime(format('sbg(alpha=%s,beta=%s)', (p.value ->> 'alpha')::float8 / 1.3, p.value ->> 'beta')::cvm.model, r.made, 1.12 ^ (1 / 12.0) - 1) / 1.12 ^ (1 / 12.0))
+            FROM (SELECT s.fee, s.started_on, (SELECT max(k) FROM generate_series(0, 100) k WHERE (s.started_on + make_interval(months => k))::date <= date '2024-04-01') AS made FROM subscription s WHERE s.ended_on IS NULL OR s.ended_on > '2024-04-01') r,
+                 (SELECT cvm.parameters(m.model) AS value FROM cvm.fitted_model m WHERE m.portfolio = 'club' AND m.role = 'retention' AND m.status = 'live') p;
+        END IF;
+        PERFORM cvm.drop_portfolio('club');
+    END LOOP;
+END $$;
+SELECT f.family AS shop, f.assumption, count(*) AS segments, bool_and(agrees(f.what_if_value, r.what_if_value, 1e-9)) AS as_recomputed
+FROM forecast f FULL JOIN recomputed r USING (family, assumption, segment) GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT cvm.discounted_renewals('sbg(alpha=0.7,beta=2)', 1.5, 0.01);
+SELECT cvm.discounted_renewals('sbg(alpha=0.7,beta=2)', -1, 0.01);
+SELECT cvm.discounted_renewals('sbg(alpha=0.7,beta=2)', 1, 0);
+SELECT cvm.discounted_renewals('sbg(alpha=0.7,beta=2)', 1, 0.1, retention => 0);
+SELECT cvm.discounted_renewals('bg/nbd(r=0.243,alpha=4.414,a=0.793,b=2.426)', 1, 0.1);
 DROP SCHEMA decision_test CASCADE;
