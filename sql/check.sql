@@ -173,23 +173,36 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION cvm.check_refits(text) IS 'Last refits of a portfolio that were kept from going live, by drift or want of convergence: see cvm.check.';
 
+CREATE FUNCTION cvm.check_validation(portfolio text) RETURNS TABLE (level text, finding text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'warning', format('the last validation %s%s', CASE r.status WHEN 'cancelled' THEN 'was cancelled' ELSE r.status END, ': ' || e.message),
+           format('See cvm.job_runs; CALL cvm.validate(%L, holdout => %L) tries it by hand.', r.portfolio, r.holdout)
+    FROM cvm.run r LEFT JOIN cvm.run_error e USING (run_id, portfolio)
+    WHERE r.run_id = (SELECT max(l.run_id) FROM cvm.run l WHERE l.portfolio = check_validation.portfolio AND l.holdout IS NOT NULL)
+      AND r.status NOT IN ('succeeded', 'running');
+$$;
+COMMENT ON FUNCTION cvm.check_validation(text) IS 'The last validation by a job, where it has not succeeded: see cvm.check.';
+
 CREATE FUNCTION cvm.check_jobs(portfolio text) RETURNS TABLE (level text, finding text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     jobs record;
 BEGIN
-    SELECT count(*) AS n, string_agg(j.job_id::text, ', ' ORDER BY j.job_id) AS ids,
+    SELECT count(*) AS all_jobs, count(*) FILTER (WHERE j.holdout IS NULL) AS n, count(*) FILTER (WHERE j.holdout IS NOT NULL) AS validating,
+           string_agg(j.job_id::text, ', ' ORDER BY j.job_id) FILTER (WHERE j.holdout IS NULL) AS ids,
+           string_agg(j.job_id::text, ', ' ORDER BY j.job_id) FILTER (WHERE j.holdout IS NOT NULL) AS validating_ids,
            string_agg(j.job_id::text, ', ' ORDER BY j.job_id) FILTER (WHERE j.home <> cvm.database_identity()) AS paused,
            string_agg(j.job_id::text, ', ' ORDER BY j.job_id) FILTER (WHERE j.home = cvm.database_identity() AND NOT j.enabled) AS disabled
     INTO jobs FROM cvm.job j WHERE j.portfolio = check_jobs.portfolio;
     RETURN QUERY
     SELECT 'warning', f.finding, f.hint FROM (VALUES
         (1, jobs.n = 0, 'no job recomputes the portfolio', format('SELECT cvm.schedule(%L, every => ''1 day'');', portfolio)),
-        (2, jobs.n > 0 AND NOT cvm.is_preloaded(), 'no background worker runs the portfolio''s jobs: the server has not preloaded cvm',
+        (2, jobs.all_jobs > 0 AND NOT cvm.is_preloaded(), 'no background worker runs the portfolio''s jobs: the server has not preloaded cvm',
          cvm.preload_hint()),
-        (3, jobs.n > 0 AND cvm.is_preloaded() AND NOT current_setting('cvm.worker_enabled', true)::boolean,
+        (3, jobs.all_jobs > 0 AND cvm.is_preloaded() AND NOT current_setting('cvm.worker_enabled', true)::boolean,
          'no background worker runs the portfolio''s jobs: cvm.worker_enabled is off', 'ALTER SYSTEM SET cvm.worker_enabled = on; SELECT pg_reload_conf();'),
         (4, jobs.n > 1, format('%s jobs recompute the portfolio: %s', jobs.n, jobs.ids), 'One is enough: SELECT cvm.unschedule(job_id) for the others.'),
+        (4, jobs.validating > 1, format('%s jobs validate the portfolio: %s', jobs.validating, jobs.validating_ids), 'One is enough: SELECT cvm.unschedule(job_id) for the others.'),
         (5, jobs.paused IS NOT NULL, 'paused since this database was restored or copied: job ' || jobs.paused,
          'If this database is to work by itself: SELECT cvm.resume_jobs();'),
         (6, jobs.disabled IS NOT NULL, 'not enabled: job ' || jobs.disabled, 'SELECT cvm.alter_job(job_id, enabled => true);')
@@ -217,7 +230,7 @@ BEGIN
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_rules(portfolio) r;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_reports(portfolio) r;
     SELECT r.status, r.started_at, e.message INTO last FROM cvm.run r LEFT JOIN cvm.run_error e USING (run_id)
-    WHERE r.portfolio = check_findings.portfolio ORDER BY r.run_id DESC LIMIT 1;
+    WHERE r.portfolio = check_findings.portfolio AND r.holdout IS NULL ORDER BY r.run_id DESC LIMIT 1;
     IF NOT FOUND THEN
         RETURN QUERY SELECT 'warning', 'the portfolio has never been recomputed', format('CALL cvm.recompute(%L);', portfolio);
     ELSIF last.status NOT IN ('succeeded', 'running') THEN
@@ -225,6 +238,7 @@ BEGIN
                                 CASE last.status WHEN 'cancelled' THEN 'was cancelled' ELSE last.status END,
                                 ': ' || last.message), 'See cvm.job_runs.';
     END IF;
+    RETURN QUERY SELECT v.level, v.finding, v.hint FROM cvm.check_validation(portfolio) v;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_models(portfolio) r;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_refits(portfolio) r;
     RETURN QUERY SELECT r.level, r.finding, r.hint FROM cvm.check_jobs(portfolio) r;

@@ -1,6 +1,6 @@
--- job: recomputes on a schedule, run by the background worker (src/worker)
+-- job: recomputes and validations on a schedule, run by the background worker (src/worker)
 --
--- A job is a recompute on a schedule, a run is one execution of it.  The table may
+-- A job is a recompute, or a validation against a holdout, on a schedule; a run is one execution of it.  The table may
 -- be written directly: row security and the trigger check what the functions check.
 
 -- ---------- what the worker knows ----------
@@ -71,6 +71,7 @@ CREATE TABLE cvm.job (
     job_id bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME cvm.job_id_seq MAXVALUE 2147483647) PRIMARY KEY
         CHECK (job_id BETWEEN 1 AND 2147483647),
     portfolio text NOT NULL,
+    holdout interval CHECK (cvm.check_job_interval('holdout', holdout, '100 years')),
     every interval NOT NULL CHECK (cvm.check_job_interval('every', every, '100 years')),
     starting timestamptz NOT NULL
         CHECK (starting BETWEEN timestamptz '1900-01-01 00:00:00+00' AND timestamptz '9999-01-01 00:00:00+00'),
@@ -89,9 +90,10 @@ CREATE TABLE cvm.job (
     last_run_id bigint
 );
 COMMENT ON SEQUENCE cvm.job_id_seq IS 'Numbers jobs.';
-COMMENT ON TABLE cvm.job IS 'Jobs: recomputes on a schedule. Read cvm.jobs; write through cvm.schedule, cvm.alter_job, cvm.unschedule, or directly.';
+COMMENT ON TABLE cvm.job IS 'Jobs: recomputes and validations on a schedule. Read cvm.jobs; write through cvm.schedule, cvm.schedule_validation, cvm.alter_job, cvm.unschedule, or directly.';
 COMMENT ON COLUMN cvm.job.job_id IS 'number of the job, part of the tag of the lock that its process holds';
-COMMENT ON COLUMN cvm.job.portfolio IS 'portfolio that it recomputes';
+COMMENT ON COLUMN cvm.job.portfolio IS 'portfolio that it recomputes or validates';
+COMMENT ON COLUMN cvm.job.holdout IS 'it validates with this holdout, 1 second to 100 years (cvm.validate); NULL: it recomputes. Neither becomes the other';
 COMMENT ON COLUMN cvm.job.every IS 'time between two slots, 1 second to 100 years; months and days are of the local calendar';
 COMMENT ON COLUMN cvm.job.starting IS 'first slot';
 COMMENT ON COLUMN cvm.job.time_zone IS 'time zone in which months and days are counted';
@@ -113,12 +115,12 @@ COMMENT ON INDEX cvm.job_of_portfolio IS 'Jobs of a portfolio.';
 SELECT pg_catalog.pg_extension_config_dump('cvm.job', '');
 SELECT pg_catalog.pg_extension_config_dump('cvm.job_id_seq', '');
 
-GRANT SELECT, DELETE, INSERT (portfolio, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as, enabled),
-    UPDATE (every, starting, time_zone, max_runtime, max_retries, retry_period, run_as, enabled, next_due) ON cvm.job TO PUBLIC;
+GRANT SELECT, DELETE, INSERT (portfolio, holdout, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as, enabled),
+    UPDATE (holdout, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as, enabled, next_due) ON cvm.job TO PUBLIC;
 ALTER TABLE cvm.job ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.job USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
 CREATE POLICY reader ON cvm.job FOR SELECT USING (cvm.may_read(portfolio));
-COMMENT ON POLICY owner ON cvm.job IS 'Members of the owner schedule recomputes of their portfolios.';
+COMMENT ON POLICY owner ON cvm.job IS 'Members of the owner schedule recomputes and validations of their portfolios.';
 COMMENT ON POLICY reader ON cvm.job IS 'Readers of the output schema and pg_monitor see the jobs.';
 
 -- Shared by the functions and the trigger, so that a direct write passes the same checks.
@@ -207,6 +209,12 @@ BEGIN
         RETURN NEW;
     END IF;
     PERFORM cvm.check_schedule(NEW);
+    IF TG_OP = 'UPDATE' AND (NEW.holdout IS NULL) <> (OLD.holdout IS NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = CASE WHEN OLD.holdout IS NULL THEN format('job %s recomputes, and has no holdout', OLD.job_id)
+                           ELSE format('job %s validates, and needs a holdout', OLD.job_id) END,
+            HINT = 'cvm.schedule_validation makes a job that validates, cvm.schedule one that recomputes.';
+    END IF;
     IF TG_OP = 'UPDATE' AND NEW.next_due IS NULL THEN
         IF NEW.home <> cvm.database_identity() THEN
             NEW.home := cvm.database_identity();
@@ -279,9 +287,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.warn_if_nobody_runs_jobs() IS 'Warns where the worker is not there.';
 
-CREATE FUNCTION cvm.schedule(portfolio text, every interval DEFAULT '1 day', starting timestamptz DEFAULT NULL, time_zone text DEFAULT NULL,
-    max_runtime interval DEFAULT '12 hours', max_retries integer DEFAULT 3, retry_period interval DEFAULT '5 minutes',
-    run_as regrole DEFAULT NULL) RETURNS bigint
+-- What cvm.schedule and cvm.schedule_validation have in common.
+CREATE FUNCTION cvm.add_job(portfolio text, holdout interval, every interval, starting timestamptz, time_zone text,
+    max_runtime interval, max_retries integer, retry_period interval, run_as regrole) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
@@ -291,18 +299,40 @@ DECLARE
                           WHERE c.rolname = current_user);
     result bigint;
 BEGIN
-    INSERT INTO cvm.job (portfolio, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as)
-    VALUES (schedule.portfolio, schedule.every, coalesce(schedule.starting, clock_timestamp()),
-            coalesce(schedule.time_zone, present.options ->> 'time_zone', 'UTC'),
-            schedule.max_runtime, schedule.max_retries, schedule.retry_period,
-            coalesce((SELECT r.rolname::text FROM pg_roles r WHERE r.oid = schedule.run_as),
-                     schedule.run_as::text, default_role))
+    INSERT INTO cvm.job (portfolio, holdout, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as)
+    VALUES (add_job.portfolio, add_job.holdout, add_job.every, coalesce(add_job.starting, clock_timestamp()),
+            coalesce(add_job.time_zone, present.options ->> 'time_zone', 'UTC'),
+            add_job.max_runtime, add_job.max_retries, add_job.retry_period,
+            coalesce((SELECT r.rolname::text FROM pg_roles r WHERE r.oid = add_job.run_as),
+                     add_job.run_as::text, default_role))
     RETURNING job_id INTO result;
     PERFORM cvm.warn_if_nobody_runs_jobs();
     RETURN result;
 END $$;
+COMMENT ON FUNCTION cvm.add_job(text, interval, interval, timestamptz, text, interval, integer, interval, regrole) IS
+'A job that recomputes (holdout NULL) or validates: see cvm.schedule and cvm.schedule_validation, which call it.';
+
+CREATE FUNCTION cvm.schedule(portfolio text, every interval DEFAULT '1 day', starting timestamptz DEFAULT NULL, time_zone text DEFAULT NULL,
+    max_runtime interval DEFAULT '12 hours', max_retries integer DEFAULT 3, retry_period interval DEFAULT '5 minutes',
+    run_as regrole DEFAULT NULL) RETURNS bigint
+LANGUAGE sql VOLATILE
+RETURN cvm.add_job(portfolio, NULL, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as);
 COMMENT ON FUNCTION cvm.schedule(text, interval, timestamptz, text, interval, integer, interval, regrole) IS
 'Schedules a recompute of the portfolio by the background worker and returns the job''s number. every: 1 second to 100 years; days and months keep the local hour of time_zone (the portfolio''s unless given). starting: first slot, now unless given; without a zone it is read in that of the session (TimeZone), so write ''2026-01-01 03:00 Europe/Berlin''. A start in the past is due at once: slots that have passed count as one. max_runtime: a longer run is cancelled. A failed run is retried up to max_retries times, after retry_period, doubled each time. run_as: the role it connects as, the current one unless given (the owner, where a superuser schedules for one that is none), which must be able to log in. Errors: 42704 unknown portfolio or role, 42501 not permitted, 28000 run_as may not log in, 23514 out of range, 23502 null, 22023 unknown time zone. Warns where the library is not preloaded.';
+
+CREATE FUNCTION cvm.schedule_validation(portfolio text, holdout interval, every interval DEFAULT '1 month', starting timestamptz DEFAULT NULL,
+    time_zone text DEFAULT NULL, max_runtime interval DEFAULT '12 hours', max_retries integer DEFAULT 3, retry_period interval DEFAULT '5 minutes',
+    run_as regrole DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF holdout IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'holdout must not be null',
+            HINT = format('Such as SELECT cvm.schedule_validation(%L, holdout => ''90 days'', every => ''1 month'');', coalesce(portfolio, 'shop'));
+    END IF;
+    RETURN cvm.add_job(portfolio, holdout, every, starting, time_zone, max_runtime, max_retries, retry_period, run_as);
+END $$;
+COMMENT ON FUNCTION cvm.schedule_validation(text, interval, interval, timestamptz, text, interval, integer, interval, regrole) IS
+'Schedules cvm.validate of the portfolio by the background worker and returns the job''s number: at each slot the specifications are held against the last holdout (1 second to 100 years, such as 90 days) up to then, and what the gate promotes is taken up by the next recompute. It neither waits for recomputes nor keeps them waiting. Other arguments and errors as of cvm.schedule, and 22004 for a holdout that is NULL. A run without a purchase in the holdout, or with nothing to calibrate on, fails with 02000.';
 
 CREATE FUNCTION cvm.own_job(job_id bigint) RETURNS cvm.job
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -322,7 +352,7 @@ COMMENT ON FUNCTION cvm.own_job(bigint) IS 'The job''s row if the current role m
 
 CREATE FUNCTION cvm.alter_job(job_id bigint, every interval DEFAULT NULL, starting timestamptz DEFAULT NULL, time_zone text DEFAULT NULL,
     max_runtime interval DEFAULT NULL, max_retries integer DEFAULT NULL, retry_period interval DEFAULT NULL,
-    run_as regrole DEFAULT NULL, enabled boolean DEFAULT NULL) RETURNS void
+    run_as regrole DEFAULT NULL, enabled boolean DEFAULT NULL, holdout interval DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM cvm.own_job(job_id);
@@ -331,11 +361,11 @@ BEGIN
         time_zone = coalesce(alter_job.time_zone, j.time_zone), max_runtime = coalesce(alter_job.max_runtime, j.max_runtime),
         max_retries = coalesce(alter_job.max_retries, j.max_retries), retry_period = coalesce(alter_job.retry_period, j.retry_period),
         run_as = coalesce((SELECT r.rolname::text FROM pg_roles r WHERE r.oid = alter_job.run_as), alter_job.run_as::text, j.run_as),
-        enabled = coalesce(alter_job.enabled, j.enabled)
+        enabled = coalesce(alter_job.enabled, j.enabled), holdout = coalesce(alter_job.holdout, j.holdout)
     WHERE j.job_id = alter_job.job_id;
 END $$;
-COMMENT ON FUNCTION cvm.alter_job(bigint, interval, timestamptz, text, interval, integer, interval, regrole, boolean) IS
-'Changes a job; what is not given stays. A changed schedule is next due at its first slot from now on. enabled: false keeps it from being started; what was missed is made up for by one run. Errors as of cvm.schedule, and 42704 unknown job.';
+COMMENT ON FUNCTION cvm.alter_job(bigint, interval, timestamptz, text, interval, integer, interval, regrole, boolean, interval) IS
+'Changes a job; what is not given stays. holdout: of a job that validates. A changed schedule is next due at its first slot from now on. enabled: false keeps it from being started; what was missed is made up for by one run. Errors as of cvm.schedule, 42704 unknown job, and 22023 for a holdout of a job that recomputes.';
 
 CREATE FUNCTION cvm.unschedule(job_id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -406,7 +436,7 @@ RETURN pg_catalog.pg_is_in_recovery()
 COMMENT ON FUNCTION cvm.is_run_alive(integer, bigint) IS 'Whether the lock of a run is held: that of its job, or of the portfolio if it was called by hand. A standby does not see the locks of its primary and takes them as held.';
 
 CREATE VIEW cvm.jobs WITH (security_invoker = true) AS
-SELECT j.job_id, j.portfolio, j.every, j.starting, j.time_zone, j.run_as,
+SELECT j.job_id, j.portfolio, CASE WHEN j.holdout IS NULL THEN 'recompute' ELSE 'validation' END AS kind, j.holdout, j.every, j.starting, j.time_zone, j.run_as,
        CASE WHEN j.home <> cvm.database_identity() THEN 'paused' WHEN NOT j.enabled THEN 'disabled'
             WHEN cvm.is_object_locked('cvm.job'::regclass, j.job_id) THEN 'running' ELSE 'waiting' END AS state,
        CASE WHEN j.enabled AND j.home = cvm.database_identity() THEN j.next_due END AS next_due,
@@ -416,7 +446,9 @@ SELECT j.job_id, j.portfolio, j.every, j.starting, j.time_zone, j.run_as,
 FROM cvm.job j;
 COMMENT ON VIEW cvm.jobs IS 'Jobs of the portfolios that the current role owns or may read.';
 COMMENT ON COLUMN cvm.jobs.job_id IS 'number of the job';
-COMMENT ON COLUMN cvm.jobs.portfolio IS 'portfolio that it recomputes';
+COMMENT ON COLUMN cvm.jobs.portfolio IS 'portfolio that it recomputes or validates';
+COMMENT ON COLUMN cvm.jobs.kind IS 'recompute, or validation (cvm.schedule_validation)';
+COMMENT ON COLUMN cvm.jobs.holdout IS 'holdout of a validation; NULL of a recompute';
 COMMENT ON COLUMN cvm.jobs.every IS 'time between two slots';
 COMMENT ON COLUMN cvm.jobs.starting IS 'first slot';
 COMMENT ON COLUMN cvm.jobs.time_zone IS 'time zone in which months and days are counted';
@@ -432,10 +464,10 @@ COMMENT ON COLUMN cvm.jobs.last_success_at IS 'when it last succeeded';
 COMMENT ON COLUMN cvm.jobs.created_at IS 'when it was scheduled';
 
 CREATE VIEW cvm.job_runs WITH (security_invoker = true) AS
-SELECT r.run_id, r.job_id, r.portfolio, r.attempt, r.as_of, r.started_at, r.finished_at,
+SELECT r.run_id, r.job_id, r.portfolio, CASE WHEN r.holdout IS NULL THEN 'recompute' ELSE 'validation' END AS kind, r.attempt, r.as_of, r.started_at, r.finished_at,
        CASE WHEN r.status <> 'running' OR cvm.is_run_alive(p.portfolio_id, r.job_id) THEN r.status ELSE 'crashed' END AS status,
        r.phase, r.pid, r.purchases, r.purchases_after_as_of, r.customers, r.spend_left_out, r.purchase_model_id, r.spend_model_id,
-       r.value_basis, r.sqlstate, e.message, e.detail, e.hint, e.context
+       r.value_basis, r.validation_id, r.sqlstate, e.message, e.detail, e.hint, e.context
 FROM cvm.run r
 JOIN cvm.portfolio p ON p.portfolio = r.portfolio
 LEFT JOIN cvm.run_error e ON e.run_id = r.run_id AND e.portfolio = r.portfolio;
@@ -443,20 +475,22 @@ COMMENT ON VIEW cvm.job_runs IS 'Runs, by jobs and by hand, of the portfolios th
 COMMENT ON COLUMN cvm.job_runs.run_id IS 'number of the run';
 COMMENT ON COLUMN cvm.job_runs.job_id IS 'job; NULL for a recompute called by hand';
 COMMENT ON COLUMN cvm.job_runs.portfolio IS 'portfolio';
+COMMENT ON COLUMN cvm.job_runs.kind IS 'recompute, or a validation by a job; one by hand is in cvm.validations alone';
 COMMENT ON COLUMN cvm.job_runs.attempt IS '1 for the first attempt of a due time, more for retries';
 COMMENT ON COLUMN cvm.job_runs.as_of IS 'instant as of which everything was computed';
 COMMENT ON COLUMN cvm.job_runs.started_at IS 'when it began';
 COMMENT ON COLUMN cvm.job_runs.finished_at IS 'when it ended; NULL while it runs';
 COMMENT ON COLUMN cvm.job_runs.status IS 'running, succeeded, failed, cancelled, or crashed: begun, not ended, and its lock is free';
-COMMENT ON COLUMN cvm.job_runs.phase IS 'last step that was begun: summarise, fit, score, publish';
+COMMENT ON COLUMN cvm.job_runs.phase IS 'last step that was begun: summarise, fit, score, publish; of a validation summarise, fit, judge';
 COMMENT ON COLUMN cvm.job_runs.pid IS 'process that ran it';
 COMMENT ON COLUMN cvm.job_runs.purchases IS 'rows read from the purchases feed';
 COMMENT ON COLUMN cvm.job_runs.purchases_after_as_of IS 'rows left out because they lie after as_of';
-COMMENT ON COLUMN cvm.job_runs.customers IS 'customers found';
+COMMENT ON COLUMN cvm.job_runs.customers IS 'customers found; of a validation, those of the calibration window';
 COMMENT ON COLUMN cvm.job_runs.spend_left_out IS 'repeat buyers left out of the spend model because their mean spend is not positive';
 COMMENT ON COLUMN cvm.job_runs.purchase_model_id IS 'purchase model it fitted';
 COMMENT ON COLUMN cvm.job_runs.spend_model_id IS 'spend model it fitted';
 COMMENT ON COLUMN cvm.job_runs.value_basis IS 'what its values are: revenue, gross_margin or net_contribution';
+COMMENT ON COLUMN cvm.job_runs.validation_id IS 'what a validation has found: see cvm.validations';
 COMMENT ON COLUMN cvm.job_runs.sqlstate IS 'SQLSTATE of the error';
 COMMENT ON COLUMN cvm.job_runs.message IS 'its message';
 COMMENT ON COLUMN cvm.job_runs.detail IS 'its detail';
@@ -474,7 +508,7 @@ COMMENT ON VIEW cvm.progress IS 'Runs under way and how far they are. Where the 
 COMMENT ON COLUMN cvm.progress.run_id IS 'number of the run';
 COMMENT ON COLUMN cvm.progress.job_id IS 'job; NULL for a recompute called by hand';
 COMMENT ON COLUMN cvm.progress.portfolio IS 'portfolio';
-COMMENT ON COLUMN cvm.progress.phase IS 'summarise, fit, score, publish; NULL before the first';
+COMMENT ON COLUMN cvm.progress.phase IS 'summarise, fit, score, publish; of a validation summarise, fit, judge; NULL before the first';
 COMMENT ON COLUMN cvm.progress.done IS 'done in this phase: purchases read, fits, customers scored, steps of publishing';
 COMMENT ON COLUMN cvm.progress.total IS 'of so many; NULL where it is not known';
 COMMENT ON COLUMN cvm.progress.share IS 'done / total, 0 to 1';

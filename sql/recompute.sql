@@ -6,6 +6,7 @@ CREATE TABLE cvm.run (
     run_id bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME cvm.run_id_seq) PRIMARY KEY,
     portfolio text NOT NULL,
     job_id bigint,
+    holdout interval,
     attempt integer NOT NULL DEFAULT 1,
     as_of timestamptz,
     started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
@@ -23,30 +24,33 @@ CREATE TABLE cvm.run (
     subscriptions bigint,
     subscriptions_after_as_of bigint,
     retention_model_id bigint,
-    value_basis text
+    value_basis text,
+    validation_id bigint
 );
 COMMENT ON SEQUENCE cvm.run_id_seq IS 'Numbers runs.';
 CREATE INDEX run_of_portfolio ON cvm.run (portfolio, run_id);
 COMMENT ON INDEX cvm.run_of_portfolio IS 'Runs of a portfolio.';
-COMMENT ON TABLE cvm.run IS 'Runs: executions of a recompute. Lock is truth, row is record: read cvm.job_runs, which knows a crashed run.';
+COMMENT ON TABLE cvm.run IS 'Runs: executions of a recompute, or of a validation by a job. Lock is truth, row is record: read cvm.job_runs, which knows a crashed run.';
 COMMENT ON COLUMN cvm.run.run_id IS 'number of the run';
 COMMENT ON COLUMN cvm.run.portfolio IS 'portfolio';
 COMMENT ON COLUMN cvm.run.job_id IS 'job that ran; NULL for a recompute called by hand';
+COMMENT ON COLUMN cvm.run.holdout IS 'holdout of a validation that a job has called; NULL: a recompute';
 COMMENT ON COLUMN cvm.run.attempt IS '1 for the first attempt of a due time, more for retries';
 COMMENT ON COLUMN cvm.run.as_of IS 'instant as of which everything was computed';
 COMMENT ON COLUMN cvm.run.started_at IS 'when it began';
 COMMENT ON COLUMN cvm.run.finished_at IS 'when it ended; NULL while it runs';
 COMMENT ON COLUMN cvm.run.status IS 'running, succeeded, failed, cancelled or crashed';
-COMMENT ON COLUMN cvm.run.phase IS 'last step that was begun: summarise, fit, score, publish';
+COMMENT ON COLUMN cvm.run.phase IS 'last step that was begun: summarise, fit, score, publish; of a validation summarise, fit, judge';
 COMMENT ON COLUMN cvm.run.pid IS 'process that ran it';
 COMMENT ON COLUMN cvm.run.sqlstate IS 'SQLSTATE of the error; its text is in cvm.run_error';
 COMMENT ON COLUMN cvm.run.purchases IS 'rows read from the purchases feed';
 COMMENT ON COLUMN cvm.run.purchases_after_as_of IS 'rows left out because they lie after as_of';
-COMMENT ON COLUMN cvm.run.customers IS 'customers found';
+COMMENT ON COLUMN cvm.run.customers IS 'customers found; of a validation, those of the calibration window';
 COMMENT ON COLUMN cvm.run.spend_left_out IS 'repeat buyers left out of the spend model because their mean spend is not positive';
 COMMENT ON COLUMN cvm.run.purchase_model_id IS 'purchase model its scores come from';
 COMMENT ON COLUMN cvm.run.spend_model_id IS 'spend model its scores come from';
 COMMENT ON COLUMN cvm.run.value_basis IS 'what its values are: revenue, gross_margin or net_contribution';
+COMMENT ON COLUMN cvm.run.validation_id IS 'what a validation has recorded: see cvm.validations';
 COMMENT ON COLUMN cvm.run.subscriptions IS 'rows read from the subscriptions feed; NULL without one';
 COMMENT ON COLUMN cvm.run.subscriptions_after_as_of IS 'subscriptions left out because they start after as_of';
 COMMENT ON COLUMN cvm.run.retention_model_id IS 'retention model its scores come from; NULL without subscriptions';
@@ -136,7 +140,7 @@ SELECT pg_catalog.pg_extension_config_dump('cvm.model_id_seq', '');
 -- job_id and attempt are the worker's
 GRANT SELECT, DELETE, INSERT (portfolio, as_of, started_at, status, phase, pid),
     UPDATE (as_of, finished_at, status, phase, pid, sqlstate, purchases, purchases_after_as_of, customers, spend_left_out,
-            purchase_model_id, spend_model_id, subscriptions, subscriptions_after_as_of, retention_model_id, value_basis) ON cvm.run TO PUBLIC;
+            purchase_model_id, spend_model_id, subscriptions, subscriptions_after_as_of, retention_model_id, value_basis, validation_id) ON cvm.run TO PUBLIC;
 GRANT SELECT, INSERT, DELETE, UPDATE (message, detail, hint, context) ON cvm.run_error TO PUBLIC;
 GRANT SELECT, DELETE,
     INSERT (portfolio, run_id, role, family, model, as_of, fitted_at, rung, gradient_norm, iterations, condition, partner_id,

@@ -128,7 +128,7 @@ DECLARE
     result bigint[];
 BEGIN
     SELECT ARRAY[r.purchase_model_id, r.spend_model_id, r.retention_model_id] INTO result FROM cvm.run r
-    WHERE r.portfolio = chosen.portfolio AND r.status = 'succeeded'
+    WHERE r.portfolio = chosen.portfolio AND r.status = 'succeeded' AND r.holdout IS NULL
       AND chosen.model_id = CASE chosen.role WHEN 'purchases' THEN r.purchase_model_id WHEN 'spend' THEN r.spend_model_id ELSE r.retention_model_id END
     ORDER BY r.run_id DESC LIMIT 1;
     IF FOUND THEN

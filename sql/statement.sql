@@ -123,7 +123,7 @@ BEGIN
     EXECUTE format('SELECT r.run_id FROM (SELECT p.run_id, p.published_at, NULL::timestamptz AS replaced_at FROM %1$I.published p UNION ALL SELECT o.run_id, o.published_at, o.replaced_at FROM %1$I.retired_run o) r
         WHERE r.published_at <= $1 AND (r.replaced_at IS NULL OR r.replaced_at > $1) ORDER BY r.run_id DESC LIMIT 1', s) INTO run USING instant;
     -- records of runs are not kept for ever either
-    EXECUTE format('SELECT least((SELECT min(r.finished_at) FROM cvm.run r WHERE r.portfolio = $1 AND r.status = ''succeeded''),
+    EXECUTE format('SELECT least((SELECT min(r.finished_at) FROM cvm.run r WHERE r.portfolio = $1 AND r.status = ''succeeded'' AND r.holdout IS NULL),
         (SELECT min(p.published_at) FROM %1$I.published p), (SELECT min(o.published_at) FROM %1$I.retired_run o))', s) INTO earliest USING portfolio;
     IF run IS NULL AND earliest <= instant IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('portfolio "%s" had published nothing by %s', portfolio, instant),

@@ -2,13 +2,13 @@
 
 CREATE VIEW cvm.portfolios WITH (security_invoker = true) AS
 SELECT p.portfolio, cvm.portfolio_owner(p.portfolio) AS owner, p.output_schema, r.as_of, r.finished_at AS published_at, r.customers,
-       (SELECT l.status FROM cvm.run l WHERE l.portfolio = p.portfolio ORDER BY l.run_id DESC LIMIT 1) AS last_status,
+       (SELECT l.status FROM cvm.run l WHERE l.portfolio = p.portfolio AND l.holdout IS NULL ORDER BY l.run_id DESC LIMIT 1) AS last_status,
        p.options, p.created_at, p.options ->> 'portfolio_currency' AS currency,
        coalesce(r.value_basis, cvm.value_basis(p.options, f.columns)) AS value_basis
 FROM cvm.portfolio p
 LEFT JOIN cvm.feed f ON f.portfolio = p.portfolio AND f.kind = 'purchases'
 LEFT JOIN LATERAL (SELECT s.as_of, s.finished_at, s.customers, s.value_basis FROM cvm.run s
-                   WHERE s.portfolio = p.portfolio AND s.status = 'succeeded' ORDER BY s.run_id DESC LIMIT 1) r ON true;
+                   WHERE s.portfolio = p.portfolio AND s.status = 'succeeded' AND s.holdout IS NULL ORDER BY s.run_id DESC LIMIT 1) r ON true;
 COMMENT ON VIEW cvm.portfolios IS 'Portfolios that the current role owns or may read, and how fresh their published numbers are.';
 COMMENT ON COLUMN cvm.portfolios.portfolio IS 'name';
 COMMENT ON COLUMN cvm.portfolios.owner IS 'owner: that of the output schema; NULL if that is gone';
@@ -16,7 +16,7 @@ COMMENT ON COLUMN cvm.portfolios.output_schema IS 'schema of the published relat
 COMMENT ON COLUMN cvm.portfolios.as_of IS 'instant of the published numbers; NULL before the first run';
 COMMENT ON COLUMN cvm.portfolios.published_at IS 'when they were published';
 COMMENT ON COLUMN cvm.portfolios.customers IS 'customers in them';
-COMMENT ON COLUMN cvm.portfolios.last_status IS 'status of the last run, which may have failed since';
+COMMENT ON COLUMN cvm.portfolios.last_status IS 'status of the last recompute, which may have failed since';
 COMMENT ON COLUMN cvm.portfolios.options IS 'options that differ from their defaults: see cvm.options';
 COMMENT ON COLUMN cvm.portfolios.created_at IS 'when the portfolio was created';
 COMMENT ON COLUMN cvm.portfolios.currency IS 'currency of its values; NULL if not given';

@@ -12,6 +12,7 @@
  *	  publish.c    the partition -> the published run
  *	  retire.c     replaced runs' partitions -> dropped
  *	  forget.c     one customer's rows -> erased
+ *	  validate.c   specifications against a holdout (validate.h)
  *
  * Everything lives in one memory context, deleted at the end of the run however
  * it ends.  Memory: cvm.recompute_memory for the feed's rows (spilled to

@@ -80,7 +80,7 @@ present_owner(const RecomputePlan *plan)
  * behind under the name of a portfolio that is gone.
  */
 const char *
-cvm_portfolio_loss(const RecomputePlan *plan, bool hold, int *sqlstate)
+cvm_portfolio_loss(const RecomputePlan *plan, const char *doing, bool hold, int *sqlstate)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(plan->portfolio), Int32GetDatum(plan->portfolio_id)};
@@ -89,7 +89,7 @@ cvm_portfolio_loss(const RecomputePlan *plan, bool hold, int *sqlstate)
 	if (OidIsValid(owner) && owner != plan->owner)
 	{
 		*sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-		return psprintf("portfolio \"%s\" was given to another owner while it was recomputed", plan->portfolio);
+		return psprintf("portfolio \"%s\" was given to another owner while it was %s", plan->portfolio, doing);
 	}
 	if (OidIsValid(owner) &&
 		cvm_spi(SPI_OK_SELECT,
@@ -98,7 +98,7 @@ cvm_portfolio_loss(const RecomputePlan *plan, bool hold, int *sqlstate)
 				2, types, values, NULL) == 1)
 		return NULL;
 	*sqlstate = ERRCODE_UNDEFINED_OBJECT;
-	return psprintf("portfolio \"%s\" was dropped while it was recomputed", plan->portfolio);
+	return psprintf("portfolio \"%s\" was dropped while it was %s", plan->portfolio, doing);
 }
 
 /* From now on the run's row is the new owner's, if there is one; false if the caller may not act as that one. */

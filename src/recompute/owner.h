@@ -9,8 +9,8 @@
 /* fills in portfolio_id, output_schema and owner of plan->portfolio; ERROR if it is unknown or not the caller's */
 extern void cvm_find_portfolio(RecomputePlan *plan);
 
-/* what has become of the portfolio since then: NULL, or a message; as its owner.  hold: it stays to the end of the transaction */
-extern const char *cvm_portfolio_loss(const RecomputePlan *plan, bool hold, int *sqlstate);
+/* what has become of the portfolio since then: NULL, or a message; as its owner.  doing: "recomputed"; hold: it stays to the end of the transaction */
+extern const char *cvm_portfolio_loss(const RecomputePlan *plan, const char *doing, bool hold, int *sqlstate);
 /* makes the present owner of the output schema, if any, the plan's; false if the caller may not act as that */
 extern bool cvm_follow_owner(RecomputePlan *plan);
 

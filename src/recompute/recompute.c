@@ -198,7 +198,7 @@ static void
 check_portfolio(Run *run, bool hold)
 {
 	int			sqlstate;
-	const char *loss = cvm_portfolio_loss(run->plan, hold, &sqlstate);
+	const char *loss = cvm_portfolio_loss(run->plan, "recomputed", hold, &sqlstate);
 
 	if (loss)
 		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", loss), errhint("%s", loss_hint)));
@@ -209,7 +209,7 @@ static void
 explain_failure(Run *run, ErrorData *error)
 {
 	int			sqlstate;
-	const char *loss = cvm_portfolio_loss(run->plan, false, &sqlstate);
+	const char *loss = cvm_portfolio_loss(run->plan, "recomputed", false, &sqlstate);
 
 	if (loss == NULL || strcmp(loss, error->message) == 0)
 		return;

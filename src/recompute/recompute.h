@@ -7,8 +7,9 @@
 #include "postgres.h"
 
 /*
- * Set by a job worker before it calls the procedure: the run row that its
- * runner has already recorded.  0: the recompute records a run of its own.
+ * Set by a job worker before it calls cvm.recompute or cvm.validate: the run row
+ * that its runner has already recorded.  0: a recompute records a run of its own,
+ * a validation none.
  */
 extern PGDLLEXPORT int64 cvm_adopted_run_id;
 

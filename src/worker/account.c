@@ -313,7 +313,7 @@ cvm_account_forget_old(void)
 			" WHERE r.finished_at < now() - $1 * interval '1 minute' AND r.status <> 'running'"
 			" AND NOT EXISTS (SELECT FROM cvm.job j WHERE j.last_run_id = r.run_id)"
 			" AND r.run_id IS DISTINCT FROM (SELECT max(s.run_id) FROM cvm.run s"
-			"                                WHERE s.portfolio = r.portfolio AND s.status = 'succeeded')",
+			"                                WHERE s.portfolio = r.portfolio AND s.status = 'succeeded' AND s.holdout IS NULL)",
 			1, types, values, NULL, SPI_OK_DELETE);
 	execute("DELETE FROM cvm.run_error AS e WHERE NOT EXISTS (SELECT FROM cvm.run r WHERE r.run_id = e.run_id AND r.portfolio = e.portfolio)",
 			0, NULL, NULL, NULL, SPI_OK_DELETE);
@@ -368,8 +368,8 @@ record_claim(int64 job_id, bool schedulable)
 	Oid			types[3] = {INT8OID, INT8OID, BOOLOID};
 	Datum		values[3] = {Int64GetDatum(job_id), 0, BoolGetDatum(schedulable)};
 
-	execute("INSERT INTO cvm.run (portfolio, job_id, attempt)"
-			" SELECT j.portfolio, j.job_id, least(j.attempt, 999999) + 1 FROM cvm.job j WHERE j.job_id = $1 RETURNING run_id",
+	execute("INSERT INTO cvm.run (portfolio, job_id, holdout, attempt)"
+			" SELECT j.portfolio, j.job_id, j.holdout, least(j.attempt, 999999) + 1 FROM cvm.job j WHERE j.job_id = $1 RETURNING run_id",
 			1, types, values, NULL, SPI_OK_INSERT_RETURNING);
 	values[1] = Int64GetDatum(int_column(0, 1));
 	execute("UPDATE cvm.job SET attempt = least(attempt, 999999) + 1, open_run_id = $2, last_run_id = $2, next_due ="
@@ -426,8 +426,8 @@ claim_or_refuse(Claiming *claiming)
 
 /*
  * Takes the job that has been due longest: in one transaction its lock, its
- * row, its run.  Two jobs of one portfolio wait for each other, and both for a
- * recompute by hand.
+ * row, its run.  Two recomputes of one portfolio wait for each other, and both for
+ * one by hand; so do two validations.  A validation keeps no recompute waiting.
  */
 Claim
 cvm_account_claim(Oid job_class, ClaimedJob *claimed)
@@ -449,9 +449,10 @@ cvm_account_claim(Oid job_class, ClaimedJob *claimed)
 				" LEFT JOIN pg_authid o ON o.oid = n.nspowner"
 				" WHERE j.enabled AND j.home = cvm.database_identity() AND j.next_due <= clock_timestamp()"
 				" AND j.job_id <> ALL ($1)"
-				" AND NOT EXISTS (SELECT FROM cvm.job o WHERE o.portfolio = j.portfolio AND o.open_run_id IS NOT NULL)"
+				" AND NOT EXISTS (SELECT FROM cvm.job o WHERE o.portfolio = j.portfolio AND o.open_run_id IS NOT NULL"
+				"                 AND (o.holdout IS NULL) = (j.holdout IS NULL))"
 				" AND NOT cvm.is_object_locked('cvm.job'::regclass, j.job_id)"
-				" AND NOT cvm.is_object_locked('cvm.portfolio'::regclass, p.portfolio_id)"
+				" AND NOT (j.holdout IS NULL AND cvm.is_object_locked('cvm.portfolio'::regclass, p.portfolio_id))"
 				" ORDER BY j.next_due, j.job_id LIMIT 1 FOR UPDATE OF j SKIP LOCKED",
 				1, types, values, NULL, SPI_OK_SELECT) == 0)
 	{

@@ -69,6 +69,7 @@ cvm_worker_process_init(Oid database, Oid role)
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("row_security", "on", PGC_USERSET, PGC_S_SESSION);
+	SetConfigOption("IntervalStyle", "postgres", PGC_USERSET, PGC_S_SESSION);
 	in_worker = true;
 }
 
@@ -158,14 +159,15 @@ lock_job(const JobOrder *order)
 	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* The portfolio of the run, as this role sees it. */
+/* What the run is to call, of the portfolio as this role sees it. */
 static char *
-portfolio_of_run(int64 run_id)
+call_of_run(int64 run_id)
 {
 	Oid			types[1] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(run_id)};
 
-	if (SPI_execute_with_args("SELECT portfolio FROM cvm.run WHERE run_id = $1", 1, types, values, NULL, true, 1) != SPI_OK_SELECT ||
+	if (SPI_execute_with_args("SELECT CASE WHEN holdout IS NULL THEN format('CALL cvm.recompute(%L)', portfolio)"
+							  " ELSE format('CALL cvm.validate(%L, %L)', portfolio, holdout) END FROM cvm.run WHERE run_id = $1", 1, types, values, NULL, true, 1) != SPI_OK_SELECT ||
 		SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -199,13 +201,13 @@ run_at_top_level(const char *sql)
 
 /* In the process's own context, which outlives the transactions. */
 static void
-call_recompute(int64 run_id)
+call_procedure(int64 run_id)
 {
 	MemoryContext context = CurrentMemoryContext;
 	char	   *call;
 
-	cvm_work_begin("cvm.recompute");
-	call = MemoryContextStrdup(context, psprintf("CALL cvm.recompute(%s)", quote_literal_cstr(portfolio_of_run(run_id))));
+	cvm_work_begin("looking up a run");
+	call = MemoryContextStrdup(context, call_of_run(run_id));
 	cvm_work_commit();
 
 	SetCurrentStatementStartTimestamp();
@@ -220,7 +222,7 @@ call_recompute(int64 run_id)
 }
 
 /*
- * What the recompute has not recorded itself: errors before its run began.  As
+ * What the procedure has not recorded itself: errors before a recompute began, and those of a validation.  As
  * the job's role, like everything here; if not even that may write the row any
  * more, the error is in the server's log and the runner closes the row.
  */
@@ -256,7 +258,7 @@ cvm_job_main(Datum main_arg)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		call_recompute(order.run_id);
+		call_procedure(order.run_id);
 	}
 	PG_CATCH();
 	{
