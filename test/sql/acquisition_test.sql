@@ -81,6 +81,9 @@ SELECT cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-
 INSERT INTO spend VALUES ('2024-01-01', NULL, 1, 'search', 'party');
 SELECT cvm.acquisition_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01');
 DELETE FROM spend WHERE purpose = 'party';
+INSERT INTO spend VALUES ('2024-01-31', 'infinity', 1, 'search', NULL);
+SELECT cvm.acquisition_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01');
+DELETE FROM spend WHERE ended_at = 'infinity';
 \set VERBOSITY default
 
 -- of a portfolio
