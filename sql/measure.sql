@@ -26,7 +26,9 @@ RETURNS TABLE (n integer, starts_on date, ends_on date, is_complete boolean)
 LANGUAGE plpgsql IMMUTABLE ROWS 36 SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
 BEGIN
     PERFORM cvm.check_window(from_on, to_on);
-    IF period IS NULL OR from_on + period < from_on + 1 OR (from_on + period)::date <> from_on + period THEN
+    -- a month less 30 days would begin later periods before earlier ones
+    IF period IS NULL OR from_on + period < from_on + 1 OR (from_on + period)::date <> from_on + period
+       OR extract(day FROM period) < 0 OR extract(month FROM period) < 0 OR extract(year FROM period) < 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('a period can not be %s', coalesce(period::text, 'null')),
             HINT = 'Give whole days, weeks, months or years, such as interval ''1 month''.';
@@ -47,7 +49,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.window_periods(date, date, interval) IS
-'Periods of a window, counted from its first day: period n begins at from_on + n x period. The last is cut at to_on; is_complete says whether any is. 22023 unless from_on < to_on and the period is whole days, months or years; 54000 for more than 10000.';
+'Periods of a window, counted from its first day: period n begins at from_on + n x period. The last is cut at to_on; is_complete says whether any is. 22023 unless from_on < to_on and the period is whole days, months or years, none of them negative; 54000 for more than 10000.';
 
 -- A time as an instant: a timestamp is read in the time zone, a date is its midnight there.
 CREATE FUNCTION cvm.instant_expression(type oid, "column" text, time_zone text) RETURNS text
