@@ -276,7 +276,7 @@ BEGIN
     EXECUTE format('CREATE TABLE %I.forgotten (customer_id %s%s NOT NULL, forgotten_at timestamptz NOT NULL DEFAULT clock_timestamp())', s, customer_type, customer_collation);
     EXECUTE format('CREATE TABLE %I.forgotten_value (run_id bigint NOT NULL, segment text NOT NULL, residual_value float8 NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_rule (
-        position integer PRIMARY KEY, segment text NOT NULL CHECK (segment <> ''all''), predicate text NOT NULL)', s);
+        position integer PRIMARY KEY, segment text NOT NULL CONSTRAINT all_is_the_name_of_the_total CHECK (segment <> ''all'') CONSTRAINT a_segment_has_a_name CHECK (segment <> ''''), predicate text NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_stat (
         run_id bigint, segment text, customers bigint NOT NULL, residual_value float8 NOT NULL, p_alive float8,
         orders bigint NOT NULL, mean_spend float8, equity_share float8, PRIMARY KEY (run_id, segment))', s);
