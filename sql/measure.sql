@@ -302,6 +302,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
         level := 'error';
+        hint := coalesce(nullif(hint, ''), format('It comes from reading %I.%I, the feed of %s.', feed.relation_schema, feed.relation_name, kind));
         RETURN NEXT;
         RETURN;
     END;

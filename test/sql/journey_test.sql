@@ -220,6 +220,12 @@ UPDATE touch SET cost = 'Infinity' WHERE ctid = (SELECT min(ctid) FROM touch WHE
 SELECT level, finding, hint FROM cvm.check('jour') WHERE finding ~ 'cost';
 CALL cvm.recompute('jour', '2024-04-01');
 ROLLBACK;
+-- and so is a view that fails
+BEGIN;
+ALTER TABLE touch RENAME TO touch_table;
+CREATE VIEW touch AS SELECT customer, at, stage, channel, campaign, cost / (length(customer) - length(customer)) AS cost FROM touch_table;
+SELECT level, finding, hint FROM cvm.check('jour') WHERE finding ~ 'zero';
+ROLLBACK;
 -- readers, and the dictionary
 CREATE ROLE regress_journey;
 SELECT cvm.grant_read('jour', 'regress_journey');
