@@ -295,17 +295,22 @@ BEGIN
     END IF;
     BEGIN
         PERFORM cvm.check_measured_feed(portfolio, kind);
-        EXECUTE format('SELECT count(*) FILTER (WHERE %s) AS lacking, count(*) FILTER (WHERE NOT isfinite(f.%I)) AS odd, count(*) FILTER (WHERE isfinite(f.%2$I) AND f.%2$I > now()) AS later FROM %s AS f',
+        EXECUTE format('SELECT count(*) FILTER (WHERE %s) AS lacking, count(*) FILTER (WHERE NOT isfinite(f.%I)) AS odd, count(*) FILTER (WHERE isfinite(f.%2$I) AND f.%2$I > now()) AS later, %4$s AS endless FROM %3$s AS f',
                        (SELECT string_agg(format('f.%I IS NULL', feed.columns ->> r), ' OR ') FROM unnest(required) AS r), feed.columns ->> 'at',
-                       format('%I.%I', feed.relation_schema, feed.relation_name)) INTO n;
+                       format('%I.%I', feed.relation_schema, feed.relation_name),
+                       CASE WHEN feed.columns ? 'cost' THEN format('count(*) FILTER (WHERE f.%I::numeric IN (''NaN'', ''Infinity'', ''-Infinity''))', feed.columns ->> 'cost') ELSE '0' END) INTO n;
         -- a function of the feed may have set another
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
         level := 'error';
+        hint := coalesce(nullif(hint, ''), format('It comes from reading %I.%I, the feed of %s.', feed.relation_schema, feed.relation_name, kind));
         RETURN NEXT;
         RETURN;
     END;
+    IF n.endless > 0 THEN
+        RETURN QUERY SELECT 'error', cvm.counted(n.endless, '%s row', '%s rows') || format(' of %s with a cost that is not a finite number', kind), 'A recompute stops there (22023): correct it, or make it NULL.';
+    END IF;
     RETURN QUERY
     SELECT 'warning', f.finding, f.hint FROM (VALUES
         (n.lacking, cvm.counted(n.lacking, '%s row', '%s rows') || format(' of %s without %s or %s', kind, array_to_string(trim_array(required, 1), ', '), required[cardinality(required)]), 'They are left out.'),
