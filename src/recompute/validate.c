@@ -34,6 +34,7 @@
 #include "utils/typcache.h"
 
 #include "math/sum.h"
+#include "recompute/customer_model.h"
 #include "recompute/owner.h"
 
 /* One reading of the calibration window: a calendar and its customers. */
@@ -114,13 +115,15 @@ plan_of(const Validation *v, char *specification, TimestampTz as_of)
 	return plan;
 }
 
+/* Whether b's plan can do with what a's has read. */
 static bool
-same_calendar(const RecomputePlan *a, const RecomputePlan *b)
+is_enough(const RecomputePlan *a, const RecomputePlan *b)
 {
-	return a->calendar.period == b->calendar.period && a->calendar.zone_id == b->calendar.zone_id;
+	return a->calendar.period == b->calendar.period && a->calendar.zone_id == b->calendar.zone_id &&
+		(b->attributes.query == NULL || (a->attributes.query && strcmp(a->attributes.query, b->attributes.query) == 0));
 }
 
-/* The reading that has a plan's calendar, made if there is none. */
+/* The reading that has a plan's calendar and attributes, made if there is none. */
 static Reading *
 reading_of(Validation *v, RecomputePlan *plan)
 {
@@ -128,7 +131,7 @@ reading_of(Validation *v, RecomputePlan *plan)
 	Reading    *reading;
 
 	for (int i = 0; i < v->n_readings; i++)
-		if (same_calendar(v->readings[i]->plan, plan))
+		if (is_enough(v->readings[i]->plan, plan))
 			return v->readings[i];
 	old = MemoryContextSwitchTo(v->context);
 	reading = palloc0(sizeof(Reading));
@@ -405,11 +408,11 @@ spend_of(const Candidate *candidate, const double *theta, const cvm_row *row)
 }
 
 static void
-predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const double *spend_theta)
+predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const CovariateFit *covariates, const double *spend_theta)
 {
 	const cvm_family *family = fit->family;
-	const double *theta = fit->theta;
 	Population *population = candidate->reading->population;
+	CovariateScorer *scorer = covariates ? cvm_covariate_scorer_new(covariates, population, CurrentMemoryContext) : NULL;
 	double		t = holdout_units(v, candidate->plan);
 	Size		bytes = sizeof(double) * v->n_cases;
 	char	   *record;
@@ -423,6 +426,7 @@ predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const do
 		const CustomerRecord *customer = (const CustomerRecord *) record;
 		Case	   *known;
 		cvm_row		row;
+		const double *theta;
 		double		purchases;
 
 		CHECK_FOR_INTERRUPTS();
@@ -430,6 +434,9 @@ predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const do
 			(known = find_case(v, cvm_record_key(population, customer))) == NULL)
 			continue;
 		cvm_row_of_history(candidate->plan, &customer->history, &row);
+		theta = scorer ? cvm_covariate_theta_of(scorer, customer) : NULL;
+		if (theta == NULL)
+			theta = fit->theta;
 		purchases = family->p_alive(theta, &row) * family->expected_if_alive(theta, &row, t);
 		if (!isfinite(purchases))
 		{
@@ -462,8 +469,12 @@ step_fit(Validation *v)
 	if (fit_purchases(candidate, purchases, &env, &fit))
 	{
 		bool		has_spend = fit_spend(candidate, spend, &env, &spend_fit);
+		const CovariateFit *covariates = NULL;
 
-		predict(v, candidate, &fit, has_spend ? spend_fit.theta : NULL);
+		if (candidate->plan->attributes.query)
+			covariates = cvm_covariates_fit(candidate->plan, candidate->reading->population, v->context, true, &candidate->failure);
+		if (candidate->failure == NULL)
+			predict(v, candidate, &fit, covariates, has_spend ? spend_fit.theta : NULL);
 	}
 	cvm_table_free(purchases);
 	cvm_table_free(spend);
@@ -615,7 +626,8 @@ step_record(Validation *v)
 	{
 		const Candidate *candidate = &v->candidates[i];
 
-		record(v, i + 1, candidate->plan->purchase_family->name, candidate, candidate->purchases, candidate->spend,
+		record(v, i + 1, candidate->plan->attributes.query ? psprintf("%s with covariates", candidate->plan->purchase_family->name)
+			   : candidate->plan->purchase_family->name, candidate, candidate->purchases, candidate->spend,
 			   actual, actual_spend);
 	}
 	record_own_rate(v, v->n_candidates + 1, actual, actual_spend);
