@@ -28,8 +28,9 @@ ENGINE_OBJS = src/row.o src/fit.o src/covariate.o src/covariate_type.o src/quest
 	src/recompute/spool.o src/recompute/ranks.o src/recompute/buckets.o src/recompute/summarise.o \
 	src/recompute/population.o src/recompute/segment.o src/recompute/value.o src/recompute/statement.o src/recompute/names.o \
 	src/recompute/partition.o src/recompute/publish.o src/recompute/retire.o src/recompute/forget.o src/recompute/registry.o \
-	src/recompute/subscription.o src/recompute/retention.o src/recompute/renewal_stat.o src/recompute/drift.o src/recompute/validate.o \
-	src/recompute/holdout.o src/recompute/candidate.o src/recompute/verdict.o
+	src/recompute/subscription.o src/recompute/attribute.o src/recompute/customer_model.o src/recompute/retention.o \
+	src/recompute/renewal_stat.o src/recompute/drift.o src/recompute/validate.o src/recompute/holdout.o \
+	src/recompute/candidate.o src/recompute/verdict.o
 METRIC_OBJS = src/metric/formula.o src/metric/sample.o src/metric/tally.o src/metric/review.o \
 	src/metric/experiment.o src/metric/arm_test.o src/metric/design.o src/metric/assign.o \
 	src/metric/driver_sample.o src/metric/driver_option.o src/metric/driver.o src/metric/driver_bootstrap.o \
@@ -40,7 +41,7 @@ OBJS = src/cvm.o $(MATH_OBJS) $(MODEL_OBJS) $(TYPE_OBJS) $(ENGINE_OBJS) $(METRIC
 
 SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql sql/covariate.sql \
 	sql/score.sql sql/simulate.sql sql/rfm.sql sql/survival_curve.sql sql/answers.sql sql/portfolio.sql \
-	sql/feed.sql sql/alias.sql sql/money.sql sql/report.sql sql/output.sql sql/recompute.sql sql/registry.sql sql/subscription.sql \
+	sql/feed.sql sql/alias.sql sql/attribute.sql sql/money.sql sql/report.sql sql/output.sql sql/recompute.sql sql/registry.sql sql/subscription.sql \
 	sql/validation.sql sql/drift.sql sql/exchange.sql sql/job.sql sql/interval.sql sql/check.sql sql/view.sql sql/statement.sql sql/forget.sql \
 	sql/value_formula.sql sql/retention.sql sql/concentration.sql sql/evaluation.sql sql/equity_formula.sql \
 	sql/review.sql sql/assignment.sql sql/experiment.sql sql/uplift.sql sql/driver.sql sql/perceived_value.sql \

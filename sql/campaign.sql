@@ -62,11 +62,11 @@ DECLARE
     horizon interval := cvm.option_interval(run.options, 'value_horizon', NULL);
     value text;
 BEGIN
-    SELECT m.model, m.specification INTO purchases FROM cvm.fitted_model m
+    SELECT m.model, m.specification, m.covariates IS NOT NULL AS has_covariates INTO purchases FROM cvm.fitted_model m
     WHERE m.portfolio = movement_value_query.portfolio AND m.role = 'purchases' AND m.status = 'live' AND m.rung <> 'shrunk' ORDER BY m.model_id DESC LIMIT 1;
     SELECT m.model INTO spend FROM cvm.fitted_model m
     WHERE m.portfolio = movement_value_query.portfolio AND m.role = 'spend' AND m.status = 'live' AND m.rung <> 'shrunk' AND (cvm.parameters(m.model) ->> 'q')::float8 > 1 ORDER BY m.model_id DESC LIMIT 1;
-    IF run.retention_model IS NOT NULL OR purchases.model IS NULL OR spend.model IS NULL THEN
+    IF run.retention_model IS NOT NULL OR purchases.has_covariates OR purchases.model IS NULL OR spend.model IS NULL THEN
         RETURN NULL;
     END IF;
     unit := (purchases.specification ->> 'time_unit')::interval;

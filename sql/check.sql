@@ -223,6 +223,7 @@ BEGIN
         RETURN NEXT;
     END;
     RETURN QUERY SELECT s.level, s.finding, s.hint FROM cvm.check_subscriptions(portfolio) s;
+    RETURN QUERY SELECT a.level, a.finding, a.hint FROM cvm.check_attributes(portfolio) a;
     RETURN QUERY SELECT s.level, s.finding, s.hint FROM cvm.check_surveys(portfolio) s;
     RETURN QUERY SELECT t.level, t.finding, t.hint FROM cvm.check_touchpoints(portfolio) t;
     RETURN QUERY SELECT a.level, a.finding, a.hint FROM cvm.check_assignments(portfolio) a;

@@ -68,7 +68,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle 
 DECLARE
     run record := cvm.published_run(portfolio);
     ratio float8;               -- discount factor of a period
-    own record;
+    own_predictive_error float8;
+    own_parameter_error float8;
     recent record;
     equity record;
     spread float8;              -- of static equity + future value: standard deviation
@@ -104,8 +105,11 @@ BEGIN
     r.static_equity := equity.residual_value;
     r.static_low := equity.residual_low;
     r.static_high := equity.residual_high;
-    own := cvm.new_customer_value(portfolio);
-    r.value_new := coalesce(cvm.argument('value_new', value_new), own.value_new);
+    IF value_new IS NULL THEN
+        SELECT v.* INTO r.value_new, own_predictive_error, own_parameter_error FROM cvm.new_customer_value(portfolio) v;
+    ELSE
+        r.value_new := cvm.argument('value_new', value_new);
+    END IF;
     IF r.value_new IS NULL THEN
         r.reason := coalesce(r.reason, 'no model of purchases and spend: give value_new');
     END IF;
@@ -116,8 +120,8 @@ BEGIN
     SELECT coalesce(sum(c.customers), 0), sum(c.customers * c.cost) / nullif(sum(c.customers), 0),
            r.value_new * coalesce(sum(c.customers * ratio ^ c.n), 0), coalesce(sum(c.customers * c.cost * ratio ^ c.n), 0),
            CASE WHEN value_new IS NULL
-                THEN sqrt(equity.predictive_error ^ 2 + own.predictive_error ^ 2 * coalesce(sum(c.customers * ratio ^ (2 * c.n)), 0)
-                          + (equity.parameter_error + own.parameter_error * coalesce(sum(c.customers * ratio ^ c.n), 0)) ^ 2)
+                THEN sqrt(equity.predictive_error ^ 2 + own_predictive_error ^ 2 * coalesce(sum(c.customers * ratio ^ (2 * c.n)), 0)
+                          + (equity.parameter_error + own_parameter_error * coalesce(sum(c.customers * ratio ^ c.n), 0)) ^ 2)
                 ELSE sqrt(equity.predictive_error ^ 2 + equity.parameter_error ^ 2) END
     INTO r.new_customers, r.acquisition_cost, r.future_value, r.future_cost, spread
     FROM unnest(new_customers, acquisition_costs) WITH ORDINALITY AS c(customers, cost, n);
@@ -130,4 +134,4 @@ BEGIN
     RETURN r;
 END $$;
 COMMENT ON FUNCTION cvm.dynamic_equity(text, float8[], float8[], interval, integer, float8) IS
-'Static and dynamic customer equity of a portfolio''s published run, with 90 % intervals: residual value of today''s customers + present value of cohorts to come, sum over c = 1, 2, ... periods from as_of of N_c (value_new - CAC_c) / (1 + d)^(c x period) (Gupta, Lehmann & Stuart 2004), d the option annual_discount_rate. new_customers N and acquisition_costs CAC, a number per period; without both, the means of the last periods of that length in the feeds purchases and spend, as many periods ahead. value_new: value of a customer when acquired, acquisition cost not taken off; without it cvm.new_customer_value. The interval is given the numbers and costs of customers to come, which nobody knows: what customers do is independent, the errors of the parameters, which today''s customers and those to come share, are added. Segments have no dynamic equity: who comes is in none yet. dynamic_equity NULL with a reason where nobody came, spend is negative or no model says what a new customer is worth. 42704 unknown portfolio or no feed spend, 42501 for others than its owner, 55000 before the first recompute, 22023 for lengths that differ and values outside the domain, 22004 for NULLs.';
+'Static and dynamic customer equity of a portfolio''s published run, with 90 % intervals: residual value of today''s customers + present value of cohorts to come, sum over c = 1, 2, ... periods from as_of of N_c (value_new - CAC_c) / (1 + d)^(c x period) (Gupta, Lehmann & Stuart 2004), d the option annual_discount_rate. new_customers N and acquisition_costs CAC, a number per period; without both, the means of the last periods of that length in the feeds purchases and spend, as many periods ahead. value_new: value of a customer when acquired, acquisition cost not taken off; without it cvm.new_customer_value. The interval is given the numbers and costs of customers to come, which nobody knows: what customers do is independent, the errors of the parameters, which today''s customers and those to come share, are added. Segments have no dynamic equity: who comes is in none yet. dynamic_equity NULL with a reason where nobody came, spend is negative or no model says what a new customer is worth. 42704 unknown portfolio or no feed spend, 42501 for others than its owner, 55000 before the first recompute, 22023 for lengths that differ and values outside the domain, 22004 for NULLs, 0A000 without value_new where the model has covariates.';

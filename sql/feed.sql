@@ -18,12 +18,13 @@ FROM (VALUES
     ('reviews', '{customer,at,rating}', '{text,source}', 'one row per review: rating on the option review_scale (1 to 5 unless set); the text can be searched with cvm.review_search. Read by the report review_summary'),
     ('ratings', '{respondent,supplier,attribute,score}', '{kind,at}', 'one row per respondent, supplier (one''s own and competitors) and attribute: kind says what the score is of (cvm.rating_kind; product where it is NULL). Read by the reports value_map and driver_importance'),
     ('touchpoints', '{customer,at,stage}', '{channel,campaign,cost}', 'one row per contact with a customer or a prospect: what stage of the journey it belongs to, and its cost in the portfolio''s currency (NULL: none). Read by cvm.journey and cvm.campaign_effects'),
+    ('attributes', '{customer}', NULL, 'one row per customer: what else is known of him and does not change, any columns by any names; read where the option covariates names them (doc/covariates.md)'),
     ('assignments', '{customer,experiment,arm,at}', '{}', 'one row per customer and experiment: the arm, and when the customer was assigned to it; of several in one arm the first counts. Read by cvm.experiment_results')
 ) AS k(kind, required, optional, description);
 COMMENT ON VIEW cvm.feed_kinds IS 'Kinds of feeds and the columns they map.';
 COMMENT ON COLUMN cvm.feed_kinds.kind IS 'kind of feed';
 COMMENT ON COLUMN cvm.feed_kinds.required IS 'columns that must be mapped';
-COMMENT ON COLUMN cvm.feed_kinds.optional IS 'columns that may be mapped';
+COMMENT ON COLUMN cvm.feed_kinds.optional IS 'columns that may be mapped; NULL: any';
 COMMENT ON COLUMN cvm.feed_kinds.description IS 'what a row is';
 GRANT SELECT ON cvm.feed_kinds TO PUBLIC;
 
@@ -55,7 +56,7 @@ BEGIN
             HINT = format('Required: %s.', array_to_string(known.required, ', '));
     END IF;
     SELECT k INTO wrong FROM jsonb_each(columns) AS c(k, v)
-    WHERE NOT k = ANY (known.required || known.optional) OR jsonb_typeof(v) <> 'string' LIMIT 1;
+    WHERE (known.optional IS NOT NULL AND NOT k = ANY (known.required || known.optional)) OR jsonb_typeof(v) <> 'string' LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('%s %s feed has no column "%s" that can be mapped to %s', cvm.article(kind), kind, wrong, columns -> wrong),
@@ -259,6 +260,8 @@ BEGIN
         PERFORM cvm.check_rates_feed(portfolio);
     ELSIF kind = 'aliases' THEN
         PERFORM cvm.check_aliases_feed(portfolio);
+    ELSIF kind = 'attributes' THEN
+        PERFORM cvm.check_attributes_feed(portfolio);
     ELSIF kind IN ('spend', 'deals', 'responses', 'reviews', 'ratings', 'touchpoints', 'assignments') THEN
         PERFORM cvm.check_measured_feed(portfolio, kind);
     END IF;

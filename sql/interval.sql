@@ -45,13 +45,20 @@ CREATE FUNCTION cvm.valuation(portfolio text, OUT purchases cvm.model, OUT spend
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own cvm.portfolio := cvm.own_portfolio(portfolio);
+    has_covariates boolean;
 BEGIN
-    EXECUTE format('SELECT p.model, s.model, q.as_of, q.margin FROM %I.published q
+    EXECUTE format('SELECT p.model, s.model, q.as_of, q.margin, p.covariates IS NOT NULL FROM %I.published q
                     LEFT JOIN cvm.fitted_model p ON p.model_id OPERATOR(pg_catalog.=) q.purchase_model_id
                     LEFT JOIN cvm.fitted_model s ON s.model_id OPERATOR(pg_catalog.=) q.spend_model_id', own.output_schema)
-    INTO purchases, spend, as_of, margin;
+    INTO purchases, spend, as_of, margin, has_covariates;
+    IF has_covariates THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('the model of portfolio "%s" has covariates', portfolio),
+            DETAIL = 'Every customer has parameters of his own, and no one model values them all.',
+            HINT = 'cvm.model_for(covariates, ...) of the model in cvm.fitted_model is that of a customer; set the option covariates to null and recompute to have one model.';
+    END IF;
     annual_discount_rate := cvm.option_rate(own.options);
     value_horizon := cvm.option_interval(own.options, 'value_horizon', NULL);
 END $$;
 COMMENT ON FUNCTION cvm.valuation(text) IS
-'What the published run of a portfolio was valued with, as arguments of cvm.sum_interval: the models, as_of and margin of the run, rate and horizon of the options. For members of the owner; models are NULL before the first run and where nobody bought. 42704 for an unknown portfolio.';
+'What the published run of a portfolio was valued with, as arguments of cvm.sum_interval: the models, as_of and margin of the run, rate and horizon of the options. For members of the owner; models are NULL before the first run and where nobody bought. 42704 for an unknown portfolio, 0A000 where its model has covariates.';

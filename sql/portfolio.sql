@@ -155,6 +155,7 @@ FROM (VALUES
     ('value_unit', 'text', NULL, 'unit in which benefits and costs of the ratings feed are all measured, such as "points": without one they are not set against each other'),
     ('experiments', 'object', NULL, 'settings of experiments by name, each an object with any of control, shares, ended_at, days and expected_effect: see cvm.experiment_results'),
     ('drift_threshold', 'number', '0.25', 'population stability index of an input above which NOTIFY tells of drift and a sudden change keeps a refit from going live; above 0'),
+    ('covariates', 'object', NULL, 'columns of the feed attributes and the process each acts on, purchase, dropout or both, such as {"region": "both"}: every customer then has parameters of his own (bg/nbd, mbg/nbd and pareto/nbd; doc/covariates.md)'),
     ('predictive_interval', 'boolean', 'true', 'whether residual_low and residual_high are computed'),
     ('equity_statement', 'boolean', 'true', 'whether a recompute says why equity is another than in the run before (equity_statement, cvm.explain)'),
     ('history', 'interval', NULL, 'how long the scores of replaced runs are kept, for cvm.value_as_of and cvm.segment_transitions; each takes as much space as the published one. Not at all unless set'),
@@ -331,6 +332,7 @@ BEGIN
     PERFORM cvm.option_family(options, 'spend', 'gamma-gamma');
     PERFORM cvm.option_family(options, 'retention', 'sbg');
     PERFORM cvm.option_renewal(options);
+    PERFORM cvm.option_covariates(options);
     IF jsonb_typeof(options -> 'payments_in_purchases') NOT IN ('boolean', 'null') THEN
         PERFORM cvm.bad_option('payments_in_purchases', options -> 'payments_in_purchases', 'true or false');
     END IF;

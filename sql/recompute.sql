@@ -83,6 +83,8 @@ CREATE TABLE cvm.fitted_model (
     model cvm.model NOT NULL,
     as_of timestamptz NOT NULL,
     fitted_at timestamptz NOT NULL,
+    covariates cvm.covariate_model,
+    encoding jsonb,
     rung text NOT NULL CHECK (rung IN ('full', 'penalised', 'simpler', 'shrunk')),
     gradient_norm float8,
     iterations integer,
@@ -109,6 +111,8 @@ COMMENT ON COLUMN cvm.fitted_model.run_id IS 'run that fitted it';
 COMMENT ON COLUMN cvm.fitted_model.role IS 'purchases, spend or retention';
 COMMENT ON COLUMN cvm.fitted_model.family IS 'family of the model: see cvm.families; shrunk-rate on the rung shrunk';
 COMMENT ON COLUMN cvm.fitted_model.model IS 'the fitted model, argument of the functions of schema cvm';
+COMMENT ON COLUMN cvm.fitted_model.covariates IS 'the same family with covariates, by which customers are scored whose attributes are known; NULL without';
+COMMENT ON COLUMN cvm.fitted_model.encoding IS 'how attributes become covariates: an array of {"column"} for numbers and {"column", "levels"} for categories, the first level being the reference';
 COMMENT ON COLUMN cvm.fitted_model.as_of IS 'instant up to which it has seen purchases';
 COMMENT ON COLUMN cvm.fitted_model.fitted_at IS 'when it was fitted';
 COMMENT ON COLUMN cvm.fitted_model.rung IS 'rung of the ladder: full, penalised, simpler or shrunk';
@@ -141,7 +145,7 @@ GRANT SELECT, INSERT, DELETE, UPDATE (message, detail, hint, context) ON cvm.run
 GRANT SELECT, DELETE,
     INSERT (portfolio, run_id, role, family, model, as_of, fitted_at, rung, gradient_norm, iterations, condition, partner_id,
             specification, source, fingerprint, purchases, extension_version, status, reason, validated, live_since, retired_at),
-    UPDATE (partner_id, status, reason, validated, live_since, retired_at) ON cvm.fitted_model TO PUBLIC;
+    UPDATE (covariates, encoding, partner_id, status, reason, validated, live_since, retired_at) ON cvm.fitted_model TO PUBLIC;
 ALTER TABLE cvm.run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON cvm.run USING (cvm.may_act(portfolio)) WITH CHECK (cvm.may_act(portfolio));
 CREATE POLICY reader ON cvm.run FOR SELECT USING (cvm.may_read(portfolio));
@@ -178,6 +182,10 @@ BEGIN
     SELECT cvm.check_value_basis(options, f.columns),
            jsonb_build_object('relation', format('%I.%I', f.relation_schema, f.relation_name), 'columns', f.columns)
     INTO STRICT value_basis, source FROM cvm.feed f WHERE f.portfolio = recompute_plan.portfolio AND f.kind = 'purchases';
+    IF jsonb_typeof(specification -> 'covariates') = 'object' THEN
+        source := source || coalesce((SELECT jsonb_build_object('attributes', jsonb_build_object('relation', format('%I.%I', f.relation_schema, f.relation_name), 'columns', f.columns))
+                             FROM cvm.feed f WHERE f.portfolio = recompute_plan.portfolio AND f.kind = 'attributes'), '{}');
+    END IF;
     currency := cvm.option_text(options, 'portfolio_currency', NULL);
     time_zone := specification ->> 'time_zone';
     purchases_query := cvm.purchases_query(portfolio, time_zone, options);

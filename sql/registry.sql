@@ -1,6 +1,6 @@
 -- registry: which specification and which parameters the next recompute takes (src/recompute/registry.c)
 --
--- A specification is a family, a spend family, a period, a time unit and a time zone; the
+-- A specification is a family, a spend family, a period, a time unit, a time zone and covariates; the
 -- gate (cvm.validate) compares specifications, never parameter vectors.  A refit of the
 -- live specification goes live by itself unless it fails the checks of registry.c.  A
 -- pinned model is one whose very parameters are used: nothing is fitted while it is.
@@ -46,7 +46,8 @@ BEGIN
                               'spend_family', cvm.option_family(options, 'spend', 'gamma-gamma'),
                               'period', cvm.option_interval(options, 'period', '1 day'),
                               'time_unit', cvm.option_interval(options, 'time_unit', '7 days'),
-                              'time_zone', cvm.option_text(options, 'time_zone', 'UTC'));
+                              'time_zone', cvm.option_text(options, 'time_zone', 'UTC'))
+        || CASE WHEN options ? 'covariates' THEN jsonb_build_object('covariates', cvm.option_covariates(options)) ELSE '{}' END;
 END $$;
 COMMENT ON FUNCTION cvm.option_specification(jsonb) IS 'The specification that a portfolio''s options say: of several purchase families the first.';
 
@@ -94,11 +95,11 @@ BEGIN
             HINT = 'It is an object such as {"family": "bg/nbd", "period": "7 days"}.';
     END IF;
     SELECT k INTO unknown FROM jsonb_object_keys(given) AS k
-    WHERE k NOT IN ('family', 'spend_family', 'period', 'time_unit', 'time_zone') ORDER BY k LIMIT 1;
+    WHERE k NOT IN ('family', 'spend_family', 'period', 'time_unit', 'time_zone', 'covariates') ORDER BY k LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('a specification has no "%s"', unknown),
-            HINT = 'Known: family, spend_family, period, time_unit, time_zone.';
+            HINT = 'Known: family, spend_family, period, time_unit, time_zone, covariates.';
     END IF;
     IF given ->> 'family' IS NOT NULL AND NOT EXISTS (SELECT FROM cvm.families f WHERE f.family = given ->> 'family' AND f.kind = 'purchases') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -109,6 +110,10 @@ BEGIN
         || jsonb_build_object('families', jsonb_build_array(
                coalesce(given ->> 'family', cvm.option_family(options, 'purchases', 'bg/nbd')),
                coalesce(given ->> 'spend_family', cvm.option_family(options, 'spend', 'gamma-gamma'))));
+    -- a family that takes no covariates has none, unless somebody asks for them
+    IF merged ? 'covariates' AND NOT given ? 'covariates' AND NOT cvm.takes_covariates(merged -> 'families' ->> 0) THEN
+        merged := merged || '{"covariates": null}';
+    END IF;
     PERFORM cvm.check_options(merged);
     RETURN cvm.option_specification(merged);
 END $$;

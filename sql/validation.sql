@@ -138,13 +138,19 @@ BEGIN
           SELECT 2, f.position, cvm.complete_specification(options, jsonb_build_object('family', f.family))
           FROM cvm.candidate_families(options) WITH ORDINALITY AS f(family, position)
           UNION ALL
+          -- what the covariates are worth: each family without them
+          SELECT 2, f.position, cvm.complete_specification(options, jsonb_build_object('family', f.family, 'covariates', NULL))
+          FROM (SELECT cvm.option_family(options, 'purchases', 'bg/nbd'), 0
+                UNION ALL SELECT c.* FROM cvm.candidate_families(options) WITH ORDINALITY AS c) AS f(family, position)
+          WHERE jsonb_typeof(options -> 'covariates') = 'object' AND cvm.takes_covariates(f.family)
+          UNION ALL
           SELECT 3, s.position, cvm.complete_specification(options, s.given)
           FROM jsonb_array_elements(CASE jsonb_typeof(specifications) WHEN 'array' THEN specifications END)
                WITH ORDINALITY AS s(given, position)) AS c
     GROUP BY c.specification
     ORDER BY min(c.rank), min(c.position);
 END $$;
-COMMENT ON FUNCTION cvm.validation_candidates(text, jsonb) IS 'What cvm.validate compares: the live specification, one for each purchase family of the option "families" ("auto": all there are), and those named.';
+COMMENT ON FUNCTION cvm.validation_candidates(text, jsonb) IS 'What cvm.validate compares: the live specification, one for each purchase family of the option "families" ("auto": all there are), with the option covariates and without them, and those named.';
 
 CREATE FUNCTION cvm.candidate_families(options jsonb) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -201,7 +207,9 @@ COMMENT ON FUNCTION cvm.record_validation(bigint, integer, text, text, text, jso
 
 CREATE FUNCTION cvm.specification_text(specification jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN pg_catalog.format('%s (period %s, time unit %s)', specification ->> 'family', specification ->> 'period', specification ->> 'time_unit');
+RETURN pg_catalog.format('%s (period %s, time unit %s%s)', specification ->> 'family', specification ->> 'period', specification ->> 'time_unit',
+                         ', covariates ' || (SELECT pg_catalog.string_agg(k, ', ' ORDER BY k) FROM pg_catalog.jsonb_object_keys(
+                             CASE pg_catalog.jsonb_typeof(specification -> 'covariates') WHEN 'object' THEN specification -> 'covariates' ELSE '{}' END) AS k));
 COMMENT ON FUNCTION cvm.specification_text(jsonb) IS 'A specification for people.';
 
 -- The one place where the rule stands.  RMSE, since the prediction is a mean and squared error is least for the

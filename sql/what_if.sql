@@ -24,7 +24,7 @@ COMMENT ON AGGREGATE cvm.discounted_spend(cvm.model, cvm.purchase_history, times
 'Sum over customers of weight x cvm.discounted_purchases_if_alive; with P(alive) x expected spend as weight, and times the margin, their residual value. Computed once per pair of repeat periods and age, interpolated over ages to 1e-12 where there are many, and so far faster than the function row by row. model, as_of, rate, horizon (Infinity: none), retention and frequency are those of the group''s first row. Rows without history, purchase or weight are left out; NULL for no rows. 22023 for histories of different periods or time zones and weights that are not finite; else as the function.';
 
 CREATE FUNCTION cvm.published_run(portfolio text, OUT output_schema text, OUT run_id bigint, OUT as_of timestamptz, OUT margin float8,
-    OUT purchase_model cvm.model, OUT retention_model cvm.model, OUT options jsonb)
+    OUT purchase_model cvm.model, OUT has_covariates boolean, OUT retention_model cvm.model, OUT options jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present cvm.portfolio := cvm.own_portfolio(portfolio);
@@ -40,7 +40,7 @@ BEGIN
             MESSAGE = format('portfolio "%s" has no published numbers', portfolio),
             HINT = format('CALL cvm.recompute(%L);', portfolio);
     END IF;
-    SELECT m.model INTO purchase_model FROM cvm.fitted_model m WHERE m.portfolio = published_run.portfolio AND m.model_id = wanted;
+    SELECT m.model, m.covariates IS NOT NULL INTO purchase_model, has_covariates FROM cvm.fitted_model m WHERE m.portfolio = published_run.portfolio AND m.model_id = wanted;
     SELECT m.model INTO retention_model FROM cvm.fitted_model m WHERE m.portfolio = published_run.portfolio AND m.model_id = wanted_retention;
 END $$;
 COMMENT ON FUNCTION cvm.published_run(text) IS
@@ -85,6 +85,12 @@ BEGIN
         USING run.as_of, factor * coalesce(margin / run.margin, 1);
         RETURN;
     END IF;
+    IF run.has_covariates THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('the model of portfolio "%s" has covariates', portfolio),
+            DETAIL = 'With them only margin and spend can be changed.',
+            HINT = 'Change the option annual_discount_rate with cvm.alter_portfolio and recompute, or set the option covariates to null.';
+    END IF;
     RETURN QUERY EXECUTE format('
         WITH d AS (
             SELECT s.segment, cvm.discounted_spend($3, s.history, $1, coalesce(s.purchase_weight, s.p_alive * s.expected_spend), $4, $5, $6, $7) AS discounted_spend
@@ -109,4 +115,4 @@ BEGIN
           retention, frequency, run.retention_model, ln(1 + annual) / 365.25, cvm.interval_seconds(cvm.option_renewal(run.options)) / 86400;
 END $$;
 COMMENT ON FUNCTION cvm.what_if(text, float8, float8, float8, float8, float8) IS
-'Customer equity of the published run, by segment and in all, if an assumption were another; nothing is recomputed or stored. margin (0 to 1) and discount_rate (a year) replace those of the run, NULL keeps them: the result is that of a recompute under these options. retention, frequency and spend are factors, 1 leaves things as they are: retention multiplies everybody''s odds of staying, subscribers'' at each renewal, and frequency the rates of buying from as_of on (cvm.discounted_purchases_if_alive, cvm.discounted_renewals), 0.01 to 100; how often contracts are renewed stays as agreed; spend multiplies the amount of every future purchase, at least 0. Histories, P(alive), segments and fitted models stay as they are. what_if_value: residual value under the assumption, change: less that published, relative_change: change / residual_value, NULL where that is 0. With a discount rate, retention or frequency, the other options are those the portfolio has now: recompute first if they were altered. 42704 unknown portfolio, 42501 for others than its owner, 55000 before the first recompute, 22023 outside the domain, 22004 for a NULL factor, 0A000 for a frequency of bg/bb and for a margin where values are net of the feed''s costs.';
+'Customer equity of the published run, by segment and in all, if an assumption were another; nothing is recomputed or stored. margin (0 to 1) and discount_rate (a year) replace those of the run, NULL keeps them: the result is that of a recompute under these options. retention, frequency and spend are factors, 1 leaves things as they are: retention multiplies everybody''s odds of staying, subscribers'' at each renewal, and frequency the rates of buying from as_of on (cvm.discounted_purchases_if_alive, cvm.discounted_renewals), 0.01 to 100; how often contracts are renewed stays as agreed; spend multiplies the amount of every future purchase, at least 0. Histories, P(alive), segments and fitted models stay as they are. what_if_value: residual value under the assumption, change: less that published, relative_change: change / residual_value, NULL where that is 0. With a discount rate, retention or frequency, the other options are those the portfolio has now: recompute first if they were altered. 42704 unknown portfolio, 42501 for others than its owner, 55000 before the first recompute, 22023 outside the domain, 22004 for a NULL factor, 0A000 for a frequency of bg/bb, for a margin where values are net of the feed''s costs, and for anything but margin and spend where the model has covariates.';

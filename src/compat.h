@@ -18,6 +18,11 @@
 #include "varatt.h"
 #endif
 
+/* Before a declaration, from 18 on. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* common/hashfn.h has it from 16 on: finaliser of MurmurHash3 (Appleby 2011). */
 #if PG_VERSION_NUM < 160000
 static inline uint64

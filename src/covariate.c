@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "covariate.h"
+#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "row.h"
@@ -138,6 +139,22 @@ families_with_covariates(void)
 		if (cvm_covariate_effects(family, 1, &both, effect) > 0)
 			appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "", family->name);
 	return text.data;
+}
+
+static bool
+takes_covariates(const cvm_family *family)
+{
+	cvm_effect	effect[CVM_MAX_PARAMS];
+	int			both = CVM_ON_BOTH;
+
+	return cvm_covariate_effects(family, 1, &both, effect) > 0;
+}
+
+PG_FUNCTION_INFO_V1(cvm_takes_covariates);
+Datum
+cvm_takes_covariates(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(takes_covariates(cvm_family_or_error(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 }
 
 static const cvm_family *
@@ -354,8 +371,8 @@ list_involved(const CovariateNames *names, const bool *involved)
 	return text.data;
 }
 
-static void
-refuse_trouble(const cvm_covariate_fit *fit, const CovariateNames *names, double customers)
+void
+cvm_refuse_covariates(const cvm_covariate_fit *fit, const CovariateNames *names, double customers)
 {
 	if (fit->trouble == CVM_COVARIATE_CONSTANT)
 		ereport(ERROR,
@@ -368,6 +385,16 @@ refuse_trouble(const cvm_covariate_fit *fit, const CovariateNames *names, double
 				 errmsg("covariate \"%s\" follows from %s", names->name[fit->culprit], list_involved(names, fit->involved)),
 				 errdetail("It is a sum of multiples of what it follows from, and a constant, so that no data tell their effects apart."),
 				 errhint("Leave one of them out. Of the levels of a category one is the reference, and has no covariate.")));
+}
+
+static TupleDesc
+row_shape(FunctionCallInfo fcinfo)
+{
+	TupleDesc	shape;
+
+	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE || shape->natts != COVARIATE_MODEL_COLUMNS)
+		elog(ERROR, "return type must be cvm.covariate_model");
+	return BlessTupleDesc(shape);
 }
 
 PG_FUNCTION_INFO_V1(cvm_fit_covariates_final);
@@ -397,8 +424,8 @@ cvm_fit_covariates_final(PG_FUNCTION_ARGS)
 				 errmsg("%g customers say too little to estimate %s with covariates", (double) state->n, data.family->name),
 				 errhint("cvm.fit gives a model without covariates, and says in its rung what it is worth.")));
 	cvm_refuse_status(status, state->family, state->n);
-	refuse_trouble(fit, &names, state->n);
-	row = cvm_covariate_model_row(fcinfo, &names, fit, WEEK_SECONDS);
+	cvm_refuse_covariates(fit, &names, state->n);
+	row = cvm_covariate_model_datum(row_shape(fcinfo), &names, fit, WEEK_SECONDS);
 	cvm_covariate_release(&env, fit);
 	PG_RETURN_DATUM(row);
 }

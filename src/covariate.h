@@ -6,6 +6,8 @@
 
 #include "compat.h"
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "fmgr.h"
 #include "models/covariate.h"
 #include "types/model_type.h"
@@ -32,7 +34,26 @@ extern void cvm_covariate_names(int n, ArrayType *names, ArrayType *processes, C
 /* A row of finite covariates: as many as n, or any number if n is 0; 22004, 22023. */
 extern const double *cvm_covariate_values(ArrayType *array, int *n);
 
-extern Datum cvm_covariate_model_row(FunctionCallInfo fcinfo, const CovariateNames *names,
-									 const cvm_covariate_fit *fit, double unit_seconds);
+/* a process by its name; 22023 */
+extern int	cvm_covariate_process(const char *word);
+
+/* ERROR where covariates are the same for all customers, or follow from others */
+extern void cvm_refuse_covariates(const cvm_covariate_fit *fit, const CovariateNames *names, double customers);
+
+/* a fit as a row of the shape of cvm.covariate_model */
+extern Datum cvm_covariate_model_datum(TupleDesc shape, const CovariateNames *names, const cvm_covariate_fit *fit, double unit_seconds);
+
+/* Such a row as plain C sees it. */
+typedef struct CovariateModel
+{
+	cvm_covariate_model m;
+	CvmModel   *model;
+	CvmModel   *plain;			/* NULL if unknown */
+	CovariateNames names;
+	cvm_effect	effect[CVM_MAX_EFFECTS];
+} CovariateModel;
+
+/* checked, since anybody may write one: 22023; points into the row and into *model */
+extern void cvm_covariate_model_read(HeapTupleHeader row, CovariateModel *model);
 
 #endif

@@ -43,8 +43,8 @@ texts_of(ArrayType *array, int n, const char *what)
 	return values;
 }
 
-static int
-process_of(const char *word)
+int
+cvm_covariate_process(const char *word)
 {
 	for (int p = CVM_ON_PURCHASE; p <= CVM_ON_BOTH; p++)
 		if (strcmp(word, process_names[p]) == 0)
@@ -66,7 +66,7 @@ cvm_covariate_names(int n, ArrayType *names, ArrayType *processes, CovariateName
 	for (int k = 0; k < n; k++)
 	{
 		out->name[k] = name ? TextDatumGetCString(name[k]) : psprintf("z%d", k + 1);
-		out->process[k] = process ? process_of(TextDatumGetCString(process[k])) : CVM_ON_BOTH;
+		out->process[k] = process ? cvm_covariate_process(TextDatumGetCString(process[k])) : CVM_ON_BOTH;
 		for (int i = 0; i < k; i++)
 			if (strcmp(out->name[i], out->name[k]) == 0)
 				ereport(ERROR,
@@ -138,18 +138,8 @@ all_finite(const double *value, int n)
 	return true;
 }
 
-static TupleDesc
-row_shape(FunctionCallInfo fcinfo)
-{
-	TupleDesc	shape;
-
-	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE || shape->natts != COVARIATE_MODEL_COLUMNS)
-		elog(ERROR, "return type must be cvm.covariate_model");
-	return BlessTupleDesc(shape);
-}
-
 Datum
-cvm_covariate_model_row(FunctionCallInfo fcinfo, const CovariateNames *names, const cvm_covariate_fit *fit, double unit_seconds)
+cvm_covariate_model_datum(TupleDesc shape, const CovariateNames *names, const cvm_covariate_fit *fit, double unit_seconds)
 {
 	int			all = fit->model.family->n_params + fit->effects;
 	Datum		values[COVARIATE_MODEL_COLUMNS];
@@ -171,19 +161,10 @@ cvm_covariate_model_row(FunctionCallInfo fcinfo, const CovariateNames *names, co
 	nulls[COVARIATE_MODEL_COVARIANCE] = !all_finite(fit->covariance, all * all);
 	if (!nulls[COVARIATE_MODEL_COVARIANCE])
 		values[COVARIATE_MODEL_COVARIANCE] = matrix(fit->covariance, all);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(row_shape(fcinfo), values, nulls)));
+	return HeapTupleGetDatum(heap_form_tuple(shape, values, nulls));
 }
 
 /* ---------- a row as a model ---------- */
-
-typedef struct CovariateModel
-{
-	cvm_covariate_model m;		/* as plain C sees it */
-	CvmModel   *model;
-	CvmModel   *plain;			/* NULL if unknown */
-	CovariateNames names;
-	cvm_effect	effect[CVM_MAX_EFFECTS];
-} CovariateModel;
 
 static void
 refuse_row(const char *detail)
@@ -230,8 +211,8 @@ deform(HeapTupleHeader header, Datum *values, bool *nulls)
 	ReleaseTupleDesc(shape);
 }
 
-static void
-read_row(HeapTupleHeader header, CovariateModel *c)
+void
+cvm_covariate_model_read(HeapTupleHeader header, CovariateModel *c)
 {
 	Datum		values[COVARIATE_MODEL_COLUMNS];
 	bool		nulls[COVARIATE_MODEL_COLUMNS];
@@ -287,7 +268,7 @@ cvm_model_for(PG_FUNCTION_ARGS)
 	cvm_fit_result fit = {0};
 	CvmModel   *model;
 
-	read_row(PG_GETARG_HEAPTUPLEHEADER(0), &c);
+	cvm_covariate_model_read(PG_GETARG_HEAPTUPLEHEADER(0), &c);
 	z = cvm_covariate_values(PG_GETARG_ARRAYTYPE_P(1), &c.names.n);
 	fit.family = c.m.family;
 	fit.has_covariance = c.m.covariance != NULL;
@@ -318,7 +299,7 @@ cvm_covariate_coefficients(PG_FUNCTION_ARGS)
 	CovariateModel c;
 	int			n;
 
-	read_row(PG_GETARG_HEAPTUPLEHEADER(0), &c);
+	cvm_covariate_model_read(PG_GETARG_HEAPTUPLEHEADER(0), &c);
 	n = c.m.family->n_params;
 	InitMaterializedSRF(fcinfo, 0);
 	for (int e = 0; e < c.m.effects; e++)
@@ -351,7 +332,7 @@ cvm_covariate_ratio_test(PG_FUNCTION_ARGS)
 	cvm_fit_result model = {0};
 	double		columns[] = {NAN, 0, NAN};
 
-	read_row(PG_GETARG_HEAPTUPLEHEADER(0), &c);
+	cvm_covariate_model_read(PG_GETARG_HEAPTUPLEHEADER(0), &c);
 	columns[1] = c.m.effects;
 	if (c.plain != NULL && (c.plain->flags & CVM_MODEL_HAS_FIT) && (c.model->flags & CVM_MODEL_HAS_FIT))
 	{

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAST_CURVATURE 0.02	/* square of a relative uncertainty */
+
 /* ---------- the sample ---------- */
 
 /* Puts a member in at the root, or below what has less priority. */
@@ -46,15 +48,31 @@ rise(cvm_total *total, const cvm_member *member)
 	total->sample[at] = *member;
 }
 
+/*
+ * How likely a customer comes into the sample: what bends is about his value times the
+ * square of its relative uncertainty; a little of the value itself, for the rest.
+ */
+static double
+size_of(const cvm_stake *stake)
+{
+	double		squares = 0;
+
+	for (int k = 0; k < CVM_CONTRACT_LOADINGS; k++)
+		squares += stake->loading[k] * stake->loading[k];
+	return squares / stake->purchases + LEAST_CURVATURE * stake->purchases;
+}
+
 static void
 offer(cvm_total *total, const cvm_stake *stake, double chance)
 {
-	double		priority = stake->purchases / chance;
+	double		size = size_of(stake);
+	double		priority = size / chance;
 	cvm_member	member;
 
 	if (total->n > CVM_TOTAL_SAMPLE && priority <= total->sample[0].priority)
 		return;
 	member.stake = *stake;
+	member.size = size;
 	member.priority = priority;
 	if (total->n > CVM_TOTAL_SAMPLE)
 		sink(total, &member);
@@ -137,7 +155,7 @@ moved_purchases(cvm_total *total, const cvm_outlook *o, const double *direction,
 	for (int i = first; i < total->n; i++)
 	{
 		const cvm_stake *stake = &total->sample[i].stake;
-		double		weight = fmax(stake->purchases, threshold);
+		double		weight = stake->purchases * fmax(1, threshold / total->sample[i].size);
 		double		ratio = value_anew(o, theta, spend_theta, &stake->row) / stake->purchases;
 
 		cvm_sum_add(&weights, weight);

@@ -28,7 +28,8 @@
 typedef struct cvm_member
 {
 	cvm_stake	stake;
-	double		priority;
+	double		size;
+	double		priority;		/* size / a uniform number */
 } cvm_member;
 
 typedef struct cvm_total

@@ -225,6 +225,8 @@ typedef struct CustomerGroup
 	int32		prior_segment;
 	TimestampTz prior_since;
 	double		prior_residual;
+	int32		attributes;
+	bool		attributes_differ;
 	bool		merged;
 	bool		forgotten;
 } CustomerGroup;
@@ -376,6 +378,11 @@ assign_groups(Buckets *buckets, Bucket *bucket, Grouping *grouping)
 		}
 		else if (event->purchase.scale == CVM_EVENT_SUBSCRIPTION)
 			group->n_subscriptions++;
+		else if (event->purchase.scale == CVM_EVENT_ATTRIBUTES)
+		{
+			group->attributes_differ |= group->attributes != 0 && group->attributes != event->purchase.period;
+			group->attributes = event->purchase.period;
+		}
 		else if (event->purchase.scale == CVM_EVENT_MERGED)
 			group->merged = true;
 		else if (event->purchase.scale == CVM_EVENT_FORGOTTEN)
@@ -450,7 +457,8 @@ cvm_bucket_group(Buckets *buckets, int number, CustomerReceiver receive, void *c
 			.purchases = grouping.rows + group->offset,.n_purchases = group->n,
 			.subscriptions = grouping.rows + group->offset + group->n,.n_subscriptions = group->n_subscriptions,
 			.prior_segment = group->prior_segment,.prior_since = group->prior_since,
-			.prior_residual = group->prior_residual,.merged = group->merged,.forgotten = group->forgotten
+			.prior_residual = group->prior_residual,
+			.attributes = group->attributes,.attributes_differ = group->attributes_differ,.merged = group->merged,.forgotten = group->forgotten
 		};
 
 		CHECK_FOR_INTERRUPTS();

@@ -9,10 +9,11 @@
 #define CVM_N_BUCKETS 256
 
 /* The scale of an event that is no purchase. */
-#define CVM_EVENT_FIRST 252		/* below it are scales */
+#define CVM_EVENT_FIRST 251		/* below it are scales */
 #define CVM_EVENT_PRIOR 255		/* what the run before said: at = since, period = segment, mantissa = bits of the residual value */
 #define CVM_EVENT_MERGED 253	/* an alias of this customer was one of the run before */
 #define CVM_EVENT_FORGOTTEN 252	/* to be left out */
+#define CVM_EVENT_ATTRIBUTES 251	/* period = number in Population.attributes */
 #define CVM_EVENT_SUBSCRIPTION 254	/* a packed subscription (subscription.h) */
 
 typedef struct Buckets Buckets;
@@ -27,6 +28,8 @@ typedef struct CustomerEvents
 	int			n_purchases;
 	const CvmPurchase *subscriptions;
 	int			n_subscriptions;
+	int32		attributes;		/* number in Population.attributes; 0: none */
+	bool		attributes_differ;	/* he has rows of others */
 	int32		prior_segment;	/* -1: none */
 	TimestampTz prior_since;
 	double		prior_residual;

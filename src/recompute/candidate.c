@@ -9,6 +9,8 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "recompute/customer_model.h"
+
 /* Length of the holdout in a plan's time units. */
 static double
 holdout_units(const Validation *v, const RecomputePlan *plan)
@@ -70,11 +72,11 @@ spend_of(const Candidate *candidate, const double *theta, const cvm_row *row)
 }
 
 static void
-predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const double *spend_theta)
+predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const CovariateFit *covariates, const double *spend_theta)
 {
 	const cvm_family *family = fit->family;
-	const double *theta = fit->theta;
 	Population *population = candidate->reading->population;
+	CovariateScorer *scorer = covariates ? cvm_covariate_scorer_new(covariates, population, CurrentMemoryContext) : NULL;
 	double		t = holdout_units(v, candidate->plan);
 	Size		bytes = sizeof(double) * v->n_cases;
 	char	   *record;
@@ -88,6 +90,7 @@ predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const do
 		const CustomerRecord *customer = (const CustomerRecord *) record;
 		Case	   *known;
 		cvm_row		row;
+		const double *theta;
 		double		purchases;
 
 		CHECK_FOR_INTERRUPTS();
@@ -95,6 +98,9 @@ predict(Validation *v, Candidate *candidate, const cvm_fit_result *fit, const do
 			(known = cvm_find_case(v, cvm_record_key(population, customer))) == NULL)
 			continue;
 		cvm_row_of_history(candidate->plan, &customer->history, &row);
+		theta = scorer ? cvm_covariate_theta_of(scorer, customer) : NULL;
+		if (theta == NULL)
+			theta = fit->theta;
 		purchases = family->p_alive(theta, &row) * family->expected_if_alive(theta, &row, t);
 		if (!isfinite(purchases))
 		{
@@ -126,8 +132,12 @@ cvm_try_candidate(Validation *v, Candidate *candidate)
 	if (fit_purchases(candidate, purchases, &env, &fit))
 	{
 		bool		has_spend = fit_spend(candidate, spend, &env, &spend_fit);
+		const CovariateFit *covariates = NULL;
 
-		predict(v, candidate, &fit, has_spend ? spend_fit.theta : NULL);
+		if (candidate->plan->attributes.query)
+			covariates = cvm_covariates_fit(candidate->plan, candidate->reading->population, v->context, true, &candidate->failure);
+		if (candidate->failure == NULL)
+			predict(v, candidate, &fit, covariates, has_spend ? spend_fit.theta : NULL);
 	}
 	cvm_table_free(purchases);
 	cvm_table_free(spend);

@@ -62,6 +62,16 @@ typedef struct ContractPlan
 	int64		pinned_model;	/* 0: fit */
 } ContractPlan;
 
+/* Which attributes of customers are covariates, in the order of their names. */
+typedef struct AttributePlan
+{
+	char	   *query;			/* customer, then the attributes as float8 or text; NULL: no covariates */
+	int			n;
+	char	  **name;
+	bool	   *is_category;
+	int		   *process;		/* CVM_ON_PURCHASE, ... */
+} AttributePlan;
+
 /* The run that is published while another is made. */
 typedef struct PriorRun
 {
@@ -112,6 +122,7 @@ typedef struct RecomputePlan
 	int64		pinned_purchase_model;	/* 0: fit */
 	int64		pinned_spend_model;
 	ContractPlan contracts;
+	AttributePlan attributes;
 } RecomputePlan;
 
 /* day of an instant in the portfolio's time zone, counted from 2000-01-01 */
@@ -173,6 +184,7 @@ typedef struct CustomerRecord
 	TimestampTz prior_since;
 	int32		prior_segment;	/* number in Population.prior_segments, -1 if none */
 	double		prior_residual;
+	int32		attributes;		/* number in Population.attributes, from 1; 0: none */
 	uint32		subscriptions;	/* offset of the SubscriptionList (subscription.h); 0: none */
 	uint32		before;			/* offset of the history up to the run before; 0: `history` if there is nothing later */
 	uint32		gross;			/* ... of that without the refunds since; 0: there were none */
@@ -218,6 +230,8 @@ typedef struct CohortRow
 #define CVM_COHORT_MONTHS (12 * 400)	/* from January 1800 */
 #define CVM_COHORT_FIRST_YEAR 1800
 
+typedef struct Attributes Attributes;
+
 /* What is known of all customers together once the feed has been read. */
 typedef struct Population
 {
@@ -243,6 +257,7 @@ typedef struct Population
 	struct CustomerSum *merged;	/* ... who are another's alias now */
 	int			n_prior_sums;
 	Spool	   *left;			/* of CustomerLeft */
+	Attributes *attributes;		/* attribute.h; NULL without covariates */
 } Population;
 
 /* A sum of residual values with its compensation (Neumaier 1974). */
@@ -274,6 +289,8 @@ extern int	cvm_quintile(const double cut[4], double value);
 
 /* ---------- value.c ---------- */
 
+typedef struct CovariateFit CovariateFit;	/* customer_model.h */
+
 typedef struct FittedPair
 {
 	cvm_fit_result purchases;
@@ -284,6 +301,8 @@ typedef struct FittedPair
 	int64		spend_left_out; /* repeat buyers without positive mean spend */
 	cvm_fit_result retention;	/* if there are subscriptions */
 	int64		retention_model_id;	/* 0 without them; the others are 0 if nobody buys again */
+	CovariateFit *covariates;	/* of the purchase model; NULL: none */
+	bool		lacks_covariates;	/* they are wanted, and could not be fitted */
 	const char *rejected;		/* why the pair just fitted does not go live; NULL: it does, or was not fitted */
 } FittedPair;
 
@@ -342,7 +361,7 @@ extern const char *cvm_first_misfit(const cvm_family *family, const cvm_table *t
 /* 32 hexadecimal digits */
 extern char *cvm_fingerprint_text(const cvm_table *table);
 /* the pair that scores are to come from: the pinned one, a refit, or the live one where the gate rejects the refit */
-extern void cvm_choose_models(const RecomputePlan *plan, int64 run_id, const cvm_table *purchases,
+extern void cvm_choose_models(const RecomputePlan *plan, int64 run_id, const Population *population, const cvm_table *purchases,
 							  const cvm_table *spend, const cvm_env *env, FittedPair *fit);
 /* marks the models live and those before them retired, in the publishing transaction */
 extern void cvm_mark_live(const RecomputePlan *plan, const FittedPair *fit);
@@ -415,6 +434,7 @@ typedef struct SegmentSum
 	double		interval_low,	/* if has_interval: 5 % and 95 % quantile */
 				interval_high;
 	bool		has_interval;
+	bool		has_chance;		/* predictive_error is known */
 	int64		orders;
 	double		money,
 				money_low;

@@ -520,6 +520,7 @@ finish_interval(SegmentSum *sum, const cvm_outlook *outlook)
 
 	CHECK_FOR_INTERRUPTS();
 	sum->predictive_error = sqrt(fmax(cvm_sum_value(&sum->total->variance), 0));
+	sum->has_chance = isfinite(sum->predictive_error);
 	sum->parameter_error = sqrt(parameter_variance);
 	if (sum->without_interval == 0 && isfinite(parameter_variance))
 	{
@@ -587,7 +588,7 @@ cvm_score_customers(const RecomputePlan *plan, int64 run_id, Population *populat
 	sums = MemoryContextAllocZero(context, sizeof(SegmentSum) * *n_sums);
 	for (int i = 0; i < *n_sums; i++)
 		sums[i].segment = MemoryContextStrdup(context, i == 0 ? "all" : cvm_segment_name(writer->rules, i - 1));
-	for (int i = 0; plan->predictive_interval && i < *n_sums; i++)
+	for (int i = 0; plan->predictive_interval && !fit->covariates && i < *n_sums; i++)
 		sums[i].total = palloc0(sizeof(cvm_total));
 	for (int i = 1; fit->retention_model_id > 0 && i < *n_sums; i++)
 		sums[i].renewals = cvm_renewal_stat_new(context);

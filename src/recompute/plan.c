@@ -16,6 +16,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "recompute/attribute.h"
 #include "recompute/owner.h"
 
 /*
@@ -234,4 +235,5 @@ cvm_plan_load(RecomputePlan *plan)
 	plan->pinned_spend_model = id_column("pinned_spend_model_id");
 	SPI_freetuptable(SPI_tuptable);
 	load_contracts(plan, context, &plan->contracts);
+	cvm_attribute_plan_load(plan, context);
 }

@@ -65,7 +65,7 @@ write_equity(const RecomputePlan *plan, const SegmentSum *sum, double total, boo
 		nulls[7] = nulls[8] = nulls[11] = 'n';
 	if (!(total > 0))
 		nulls[9] = 'n';
-	if (!plan->predictive_interval || !isfinite(sum->predictive_error))
+	if (!sum->has_chance)
 		nulls[10] = 'n';
 	insert_row(plan, "equity", sql, 12, types, values, nulls);
 }

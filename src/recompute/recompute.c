@@ -449,7 +449,7 @@ fit_models(Run *run)
 
 	cvm_fill_tables(run->plan, run->population, &env, &purchases, &spend, &run->fit->spend_left_out);
 	estimate_spend(run, spend);
-	cvm_choose_models(run->plan, run->run_id, purchases, spend, &env, run->fit);
+	cvm_choose_models(run->plan, run->run_id, run->population, purchases, spend, &env, run->fit);
 	if (run->fit->rejected)
 		run->fit->rejected = MemoryContextStrdup(run->context, run->fit->rejected);
 	cvm_table_free(purchases);

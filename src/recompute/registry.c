@@ -31,10 +31,12 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "models/cells.h"
 #include "models/shrunk.h"
+#include "recompute/customer_model.h"
 #include "row.h"
 #include "worker/shared.h"
 
@@ -117,6 +119,8 @@ record_pair(const RecomputePlan *plan, int64 run_id, const cvm_table *purchases,
 	values[0] = Int64GetDatum(fit->purchase_model_id);
 	values[1] = Int64GetDatum(fit->spend_model_id);
 	cvm_spi(SPI_OK_UPDATE, "UPDATE cvm.fitted_model SET partner_id = $2 WHERE model_id = $1", 2, types, values, NULL);
+	if (fit->covariates)
+		cvm_covariates_record(plan, fit->purchase_model_id, fit->covariates);
 	cvm_record_inputs(plan, fit->purchase_model_id, purchases, spend);
 }
 
@@ -203,6 +207,8 @@ load_pair(const RecomputePlan *plan, int64 purchase_model_id, int64 spend_model_
 	cvm_load_model(plan, spend_model_id, plan->spend_family, &fit->spend);
 	fit->purchase_model_id = purchase_model_id;
 	fit->spend_model_id = spend_model_id;
+	fit->covariates = cvm_covariates_load(plan, purchase_model_id, GetMemoryChunkContext(unconstify(RecomputePlan *, plan)));
+	fit->lacks_covariates = false;
 }
 
 /* ---------- does the data fit the family ---------- */
@@ -276,14 +282,14 @@ worst_gradient(const FittedPair *fit)
 	double		purchases = isnan(fit->purchases.gradient_norm) ? 0 : fit->purchases.gradient_norm;
 	double		spend = isnan(fit->spend.gradient_norm) ? 0 : fit->spend.gradient_norm;
 
-	return Max(purchases, spend);
+	return Max(Max(purchases, spend), fit->covariates ? cvm_covariates_gradient(fit->covariates) : 0);
 }
 
 /* Why a refit may not go live; NULL if it may. */
 static const char *
 objection(const RecomputePlan *plan, const LiveModel *live, const FittedPair *fit, const cvm_table *purchases, int drifted)
 {
-	cvm_rung	rung = Max(fit->purchases.rung, fit->spend.rung);
+	cvm_rung	rung = Max(Max(fit->purchases.rung, fit->spend.rung), fit->covariates ? cvm_covariates_rung(fit->covariates) : CVM_RUNG_FULL);
 	double		gradient = worst_gradient(fit);
 
 	if (rung != CVM_RUNG_FULL && live->full)
@@ -351,7 +357,21 @@ fit_purchases(const RecomputePlan *plan, const cvm_table *purchases, const cvm_e
 }
 
 static void
-fit_and_judge(const RecomputePlan *plan, int64 run_id, const LiveModel *live, const cvm_table *purchases,
+fit_covariates(const RecomputePlan *plan, const Population *population, FittedPair *fit)
+{
+	const char *failure;
+
+	fit->covariates = cvm_covariates_fit(plan, population, GetMemoryChunkContext(unconstify(RecomputePlan *, plan)), false, &failure);
+	fit->lacks_covariates = fit->covariates == NULL;
+	if (failure)
+		ereport(WARNING,
+				(errmsg("portfolio \"%s\" is scored without covariates", plan->portfolio),
+				 errdetail("%s.", failure),
+				 errhint("See cvm.check, or set the option covariates to null.")));
+}
+
+static void
+fit_and_judge(const RecomputePlan *plan, int64 run_id, const Population *population, const LiveModel *live, const cvm_table *purchases,
 			  const cvm_table *spend, const cvm_env *env, FittedPair *fit)
 {
 	const char *reason;
@@ -366,6 +386,8 @@ fit_and_judge(const RecomputePlan *plan, int64 run_id, const LiveModel *live, co
 		cvm_fit_or_error(plan->spend_family, spend, env, &fit->spend);
 	else
 		fit->spend = fit->shrunk_spend;
+	if (plan->attributes.query)
+		fit_covariates(plan, population, fit);
 	record_pair(plan, run_id, purchases, spend, fit);
 	drifted = measure_drift(plan, run_id, live, purchases, spend);
 	if (!live->comparable)
@@ -379,7 +401,7 @@ fit_and_judge(const RecomputePlan *plan, int64 run_id, const LiveModel *live, co
 }
 
 void
-cvm_choose_models(const RecomputePlan *plan, int64 run_id, const cvm_table *purchases,
+cvm_choose_models(const RecomputePlan *plan, int64 run_id, const Population *population, const cvm_table *purchases,
 				  const cvm_table *spend, const cvm_env *env, FittedPair *fit)
 {
 	LiveModel	live;
@@ -387,7 +409,7 @@ cvm_choose_models(const RecomputePlan *plan, int64 run_id, const cvm_table *purc
 	find_live(plan, &live);
 	if (plan->pinned_purchase_model == 0)
 	{
-		fit_and_judge(plan, run_id, &live, purchases, spend, env, fit);
+		fit_and_judge(plan, run_id, population, &live, purchases, spend, env, fit);
 		return;
 	}
 	load_pair(plan, plan->pinned_purchase_model, plan->pinned_spend_model, fit);

@@ -35,6 +35,7 @@
 #include "utils/timestamp.h"
 
 #include "models/shrunk.h"
+#include "recompute/customer_model.h"
 #include "recompute/subscription.h"
 
 #define SAME_VALUE 1e-9			/* relative: two computations of one value */
@@ -195,6 +196,7 @@ load_models(const RecomputePlan *plan, FittedPair *fit)
 		cvm_shrunk_spend_at(prior->mean_spend, &fit->shrunk_spend);
 		fit->purchase_model_id = prior->purchase_model_id;
 		fit->spend_model_id = prior->spend_model_id;
+		fit->covariates = cvm_covariates_load(plan, prior->purchase_model_id, CurrentMemoryContext);
 	}
 	if (prior->retention_model_id > 0)
 	{

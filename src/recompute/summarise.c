@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "recompute/attribute.h"
 #include "recompute/buckets.h"
 #include "recompute/population.h"
 #include "recompute/statement.h"
@@ -265,6 +266,32 @@ receive_prior(TupleTableSlot *slot, DestReceiver *self)
 }
 
 static bool
+receive_attributes(TupleTableSlot *slot, DestReceiver *self)
+{
+	Summary    *summary = (Summary *) self;
+	CvmPurchase event = {.scale = CVM_EVENT_ATTRIBUTES};
+	MemoryContext old = MemoryContextSwitchTo(summary->row_context);
+
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[0])
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the attributes feed of portfolio \"%s\" has a row without a customer", summary->plan->portfolio),
+				 errhint("Map a view that leaves such rows out; cvm.check counts them.")));
+	event.period = cvm_attributes_add(summary->population->attributes, slot);
+	if (event.period < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("attribute \"%s\" of customer %s is no finite number", summary->plan->attributes.name[-1 - event.period],
+						customer_text(summary, slot->tts_values[0])),
+				 errhint("Map a view that makes it null, or leaves the row out: then he is scored without covariates.")));
+	cvm_buckets_add(summary->buckets, slot->tts_values[0], &event);
+	MemoryContextReset(summary->row_context);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+static bool
 receive_forgotten(TupleTableSlot *slot, DestReceiver *self)
 {
 	Summary    *summary = (Summary *) self;
@@ -340,6 +367,13 @@ start_prior(DestReceiver *self, int operation, TupleDesc desc)
 	summary->has_aliases = desc->natts > 4;
 	if (summary->has_aliases)
 		check_customer_type(summary, "resolved_aliases", TupleDescAttr(desc, 4)->atttypid);
+}
+
+static void
+start_attributes(DestReceiver *self, int operation, TupleDesc desc)
+{
+	check_customer_type((Summary *) self, "the attributes feed", TupleDescAttr(desc, 0)->atttypid);
+	cvm_attributes_check(((Summary *) self)->population->attributes, desc);
 }
 
 static void
@@ -524,6 +558,16 @@ count_vanished(Population *population, const CustomerEvents *customer)
 }
 
 static void
+refuse_attributes(Summary *summary, const CustomerEvents *customer)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CARDINALITY_VIOLATION),
+			 errmsg("customer %s has several rows of attributes that differ",
+					customer_text(summary, customer->key_size > 0 ? PointerGetDatum(customer->key_bytes) : customer->key)),
+			 errhint("Map a view with one row a customer.")));
+}
+
+static void
 summarise_customer(void *context, const CustomerEvents *customer)
 {
 	Summary    *summary = context;
@@ -536,8 +580,11 @@ summarise_customer(void *context, const CustomerEvents *customer)
 		count_vanished(population, customer);
 		return;
 	}
+	if (customer->attributes_differ)
+		refuse_attributes(summary, customer);
 	memset(&record, 0, sizeof(record));
 	record.key = customer->key;
+	record.attributes = customer->attributes;
 	record.prior_segment = customer->prior_segment;
 	record.prior_since = customer->prior_since;
 	record.prior_residual = customer->prior_residual;
@@ -620,6 +667,7 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	summary->buckets = cvm_buckets_new(scratch, memory, &population->key);
 	population->customers = cvm_spool_new(context, memory / 2);
 	population->prior_segments = cvm_names_new(context);
+	population->attributes = plan->attributes.query ? cvm_attributes_new(&plan->attributes, context) : NULL;
 	population->left = cvm_spool_new(context, MaxAllocHugeSize);	/* some 50 bytes a customer, if all move */
 	summary->merged_context = context;
 	summary->stats = cvm_population_begin(plan, population, context);
@@ -632,6 +680,8 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 		population->subscriptions_read > population->subscriptions_after_as_of)
 	{
 		check_output(summary);
+		if (population->attributes)
+			receive(summary, plan->attributes.query, "attributes feed", start_attributes, receive_attributes);
 		receive(summary, prior_query(plan), "segments of the published run", start_prior, receive_prior);
 		receive(summary, psprintf("SELECT f.customer_id FROM %s AS f", cvm_quote(plan, "forgotten")),
 				"forgotten customers", start_forgotten, receive_forgotten);

@@ -54,13 +54,15 @@ plan_of(const Validation *v, char *specification, TimestampTz as_of)
 	return plan;
 }
 
+/* Whether b's plan can do with what a's has read. */
 static bool
-same_calendar(const RecomputePlan *a, const RecomputePlan *b)
+is_enough(const RecomputePlan *a, const RecomputePlan *b)
 {
-	return a->calendar.period == b->calendar.period && a->calendar.zone_id == b->calendar.zone_id;
+	return a->calendar.period == b->calendar.period && a->calendar.zone_id == b->calendar.zone_id &&
+		(b->attributes.query == NULL || (a->attributes.query && strcmp(a->attributes.query, b->attributes.query) == 0));
 }
 
-/* The reading that has a plan's calendar, made if there is none. */
+/* The reading that has a plan's calendar and attributes, made if there is none. */
 static Reading *
 reading_of(Validation *v, RecomputePlan *plan)
 {
@@ -68,7 +70,7 @@ reading_of(Validation *v, RecomputePlan *plan)
 	Reading    *reading;
 
 	for (int i = 0; i < v->n_readings; i++)
-		if (same_calendar(v->readings[i]->plan, plan))
+		if (is_enough(v->readings[i]->plan, plan))
 			return v->readings[i];
 	old = MemoryContextSwitchTo(v->context);
 	reading = palloc0(sizeof(Reading));

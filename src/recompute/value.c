@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "recompute/customer_model.h"
 #include "recompute/retention.h"
 #include "recompute/subscription.h"
 
@@ -49,6 +50,31 @@ typedef struct CacheEntry
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
+/* The same by a customer's own parameters. */
+typedef struct OwnKey
+{
+	uint64		pair;			/* x and age in periods */
+	int64		attributes;
+} OwnKey;
+
+typedef struct OwnEntry
+{
+	OwnKey		key;
+	char		status;			/* of simplehash */
+	AliveFigures figures;
+} OwnEntry;
+
+#define SH_PREFIX own
+#define SH_ELEMENT_TYPE OwnEntry
+#define SH_KEY_TYPE OwnKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) ((uint32) (murmurhash64((k).pair ^ (uint64) (k).attributes << 20) >> 32))
+#define SH_EQUAL(tb, a, b) ((a).pair == (b).pair && (a).attributes == (b).attributes)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
 /* The cache is emptied rather than grown beyond this many pairs (56 bytes each). */
 #define MAX_CACHED 1000000
 
@@ -62,6 +88,8 @@ struct Valuer
 	const FittedPair *fit;
 	cvm_env		env;
 	figures_hash *cache;
+	CovariateScorer *scorer;	/* NULL without covariates */
+	own_hash   *own;
 	cvm_axes	purchase_axes;
 	cvm_axes	spend_axes;
 	cvm_axes	shrunk_spend_axes;
@@ -71,7 +99,8 @@ struct Valuer
 	CvmAmount	margin;
 	int32		as_of_day;
 	const char *method;
-	bool		fallback;
+	const char *own_method;		/* of customers with covariates */
+	const char *without_method; /* ... and of those who lack them where others have them */
 	bool		silent;			/* nobody came back, and no model from elsewhere: nothing can be said */
 };
 
@@ -126,9 +155,16 @@ cvm_valuer_new(const RecomputePlan *plan, const Population *population,
 	valuer->cache = figures_create(context, 4096, NULL);
 	valuer->margin = cvm_amount_from_float8(plan->margin);
 	valuer->contracts = cvm_contract_valuer_new(plan, fit, context);
+	if (fit->covariates)
+	{
+		valuer->scorer = cvm_covariate_scorer_new(fit->covariates, population, context);
+		valuer->own = own_create(context, 4096, NULL);
+	}
 	valuer->as_of_day = cvm_local_day(plan, plan->as_of);
-	valuer->method = cvm_rung_names[Max(fit->purchases.rung, fit->spend.rung)];
-	valuer->fallback = strcmp(valuer->method, "full") != 0;
+	valuer->method = cvm_rung_names[Max(Max(fit->purchases.rung, fit->spend.rung), fit->lacks_covariates ? CVM_RUNG_SIMPLER : CVM_RUNG_FULL)];
+	if (fit->covariates)
+		valuer->own_method = cvm_rung_names[Max(cvm_covariates_rung(fit->covariates), fit->spend.rung)];
+	valuer->without_method = cvm_rung_names[Max(Max(fit->purchases.rung, fit->spend.rung), CVM_RUNG_SIMPLER)];
 	valuer->silent = fit->purchases.rung == CVM_RUNG_SHRUNK && population->n_repeaters == 0;
 	if (fit->purchase_model_id > 0)
 	{
@@ -136,9 +172,10 @@ cvm_valuer_new(const RecomputePlan *plan, const Population *population,
 		cvm_axes_of(&fit->spend, &valuer->spend_axes);
 		cvm_axes_of(&fit->shrunk_spend, &valuer->shrunk_spend_axes);
 	}
-	if (plan->predictive_interval && fit->purchase_model_id > 0)
+	/* with covariates there is no one table of what customers may do */
+	if (plan->predictive_interval && fit->purchase_model_id > 0 && !fit->covariates)
 		valuer->predictive = make_predictive(valuer, &fit->spend);
-	if (plan->predictive_interval && fit->purchase_model_id > 0 && !has_mean_spend(&fit->spend))
+	if (plan->predictive_interval && fit->purchase_model_id > 0 && !fit->covariates && !has_mean_spend(&fit->spend))
 		valuer->shrunk_predictive = make_predictive(valuer, &fit->shrunk_spend);
 	MemoryContextSwitchTo(old);
 	return valuer;
@@ -163,6 +200,8 @@ cvm_valuer_free(Valuer *valuer)
 		cvm_predictive_free(valuer->shrunk_predictive);
 	cvm_contract_valuer_free(valuer->contracts);
 	figures_destroy(valuer->cache);
+	if (valuer->own)
+		own_destroy(valuer->own);
 	pfree(valuer);
 }
 
@@ -179,11 +218,8 @@ cvm_row_of_history(const RecomputePlan *plan, const PurchaseHistory *history, cv
 }
 
 static void
-compute_figures(const RecomputePlan *plan, const cvm_fit_result *fit, const cvm_row *row, AliveFigures *figures)
+compute_figures(const RecomputePlan *plan, const cvm_family *family, const double *theta, const cvm_row *row, AliveFigures *figures)
 {
-	const cvm_family *family = fit->family;
-	const double *theta = fit->theta;
-
 	figures->discounted = family->discounted_if_alive(theta, row, plan->rate, plan->value_horizon);
 	if (plan->value_only)
 	{
@@ -205,7 +241,7 @@ alive_figures(Valuer *valuer, const PurchaseHistory *history, const cvm_row *row
 
 	if (!fit->family->alive_ignores_span)
 	{
-		compute_figures(valuer->plan, fit, row, &figures);
+		compute_figures(valuer->plan, fit->family, fit->theta, row, &figures);
 		return figures;
 	}
 	if (valuer->cache->members >= MAX_CACHED)
@@ -215,7 +251,26 @@ alive_figures(Valuer *valuer, const PurchaseHistory *history, const cvm_row *row
 						   (uint32) (valuer->plan->as_of_period - history->first_period),
 						   &found);
 	if (!found)
-		compute_figures(valuer->plan, fit, row, &entry->figures);
+		compute_figures(valuer->plan, fit->family, fit->theta, row, &entry->figures);
+	return entry->figures;
+}
+
+static AliveFigures
+own_figures(Valuer *valuer, const CustomerRecord *record, const cvm_row *row, const double *theta)
+{
+	const PurchaseHistory *history = &record->history;
+	OwnKey		key = {
+		.pair = ((uint64) (uint32) history->repeat_periods << 32) | (uint32) (valuer->plan->as_of_period - history->first_period),
+		.attributes = record->attributes
+	};
+	OwnEntry   *entry;
+	bool		found;
+
+	if (valuer->own->members >= MAX_CACHED)
+		own_reset(valuer->own);
+	entry = own_insert(valuer->own, key, &found);
+	if (!found)
+		compute_figures(valuer->plan, valuer->fit->purchases.family, theta, row, &entry->figures);
 	return entry->figures;
 }
 
@@ -289,9 +344,12 @@ score_purchases(Valuer *valuer, const CustomerRecord *record, const cvm_row *row
 				AliveFigures *figures, CustomerValue *value)
 {
 	const cvm_fit_result *fit = &valuer->fit->purchases;
+	const double *own = valuer->scorer ? cvm_covariate_theta_of(valuer->scorer, record) : NULL;
 
-	*figures = alive_figures(valuer, &record->history, row);
-	value->p_alive = fit->family->p_alive(fit->theta, row);
+	if (valuer->scorer)
+		value->method = own ? valuer->own_method : valuer->without_method;
+	*figures = own ? own_figures(valuer, record, row, own) : alive_figures(valuer, &record->history, row);
+	value->p_alive = fit->family->p_alive(own ? own : fit->theta, row);
 	value->expected_purchases = value->p_alive * figures->expected;
 	value->p_no_purchase = 1 - value->p_alive * (1 - figures->none);
 	value->next_purchase = figures->next;
@@ -392,7 +450,7 @@ value_purchases(Valuer *valuer, const CustomerRecord *record, CustomerValue *val
 	value->is_lapsed = lapsed(valuer, record);
 	if (!value->valued)
 		value->status = "insufficient_history";
-	else if (valuer->fallback || value->method != valuer->method)
+	else if (strcmp(value->method, "full") != 0)
 		value->status = "fallback";
 	else if (history->first_period == valuer->plan->as_of_period)
 		value->status = "new_customer";

@@ -158,7 +158,8 @@ cvm_record_validation(Validation *v)
 	{
 		const Candidate *candidate = &v->candidates[i];
 
-		record(v, i + 1, candidate->plan->purchase_family->name, candidate, candidate->purchases, candidate->spend,
+		record(v, i + 1, candidate->plan->attributes.query ? psprintf("%s with covariates", candidate->plan->purchase_family->name)
+			   : candidate->plan->purchase_family->name, candidate, candidate->purchases, candidate->spend,
 			   actual, actual_spend);
 	}
 	record_own_rate(v, v->n_candidates + 1, actual, actual_spend);

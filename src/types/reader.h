@@ -16,7 +16,7 @@ typedef struct Reader
 	const char *at;
 } Reader;
 
-extern void cvm_refuse_syntax(const Reader *reader, const char *expected) pg_attribute_noreturn();
+pg_noreturn extern void cvm_refuse_syntax(const Reader *reader, const char *expected);
 extern void cvm_skip_spaces(Reader *reader);
 /* whether `word` stands here, which is then passed; spaces before it do not count */
 extern bool cvm_accept(Reader *reader, const char *word);
