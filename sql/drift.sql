@@ -2,22 +2,22 @@
 
 CREATE TABLE cvm.model_input (
     model_id bigint NOT NULL,
-    input text NOT NULL CHECK (input IN ('repeat_periods', 'span', 'age', 'mean_spend')),
+    input text NOT NULL CHECK (input IN ('repeat_periods', 'span', 'age', 'mean_spend', 'lifetime', 'churned')),
     portfolio text NOT NULL,
     edges float8[] NOT NULL,
     counts float8[] NOT NULL,
     PRIMARY KEY (portfolio, model_id, input)
 );
-COMMENT ON TABLE cvm.model_input IS 'Distributions of the inputs of a purchase model at its fit, in bins between their deciles, against which drift is measured.';
-COMMENT ON COLUMN cvm.model_input.model_id IS 'purchase model';
-COMMENT ON COLUMN cvm.model_input.input IS 'repeat_periods, span and age (time units) of all customers, mean_spend (currency units) of repeat buyers';
+COMMENT ON TABLE cvm.model_input IS 'Distributions of the inputs of a purchase or retention model at its fit, in bins between their deciles, against which drift is measured.';
+COMMENT ON COLUMN cvm.model_input.model_id IS 'purchase or retention model';
+COMMENT ON COLUMN cvm.model_input.input IS 'repeat_periods, span and age (time units) of all customers, mean_spend (currency units) of repeat buyers; lifetime (renewals) and churned (0 or 1) of subscriptions';
 COMMENT ON COLUMN cvm.model_input.portfolio IS 'portfolio';
 COMMENT ON COLUMN cvm.model_input.edges IS 'upper limits of all bins but the last, ascending; each bin has its upper limit';
-COMMENT ON COLUMN cvm.model_input.counts IS 'customers in each bin, one more than edges';
+COMMENT ON COLUMN cvm.model_input.counts IS 'customers or subscriptions in each bin, one more than edges';
 
 CREATE TABLE cvm.drift_measure (
     run_id bigint NOT NULL,
-    input text NOT NULL CHECK (input IN ('repeat_periods', 'span', 'age', 'mean_spend', 'purchases')),
+    input text NOT NULL CHECK (input IN ('repeat_periods', 'span', 'age', 'mean_spend', 'lifetime', 'churned', 'purchases')),
     portfolio text NOT NULL,
     as_of timestamptz NOT NULL,
     model_id bigint NOT NULL,
@@ -34,7 +34,7 @@ COMMENT ON COLUMN cvm.drift_measure.run_id IS 'run that measured it';
 COMMENT ON COLUMN cvm.drift_measure.input IS 'input, or purchases: their number since the fit against what the model expected';
 COMMENT ON COLUMN cvm.drift_measure.portfolio IS 'portfolio';
 COMMENT ON COLUMN cvm.drift_measure.as_of IS 'instant of the run';
-COMMENT ON COLUMN cvm.drift_measure.model_id IS 'purchase model that was live when the run began';
+COMMENT ON COLUMN cvm.drift_measure.model_id IS 'purchase model that was live when the run began, or retention model (lifetime, churned)';
 COMMENT ON COLUMN cvm.drift_measure.psi IS 'population stability index of the input against the model''s fit; NULL for purchases';
 COMMENT ON COLUMN cvm.drift_measure.chance IS 'what chance alone exceeds once in a hundred runs with as many customers (Yurdakul 2018); NULL for purchases';
 COMMENT ON COLUMN cvm.drift_measure.expected IS 'purchases: repeat purchases expected by the model since its as_of';
@@ -87,10 +87,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.record_drift(bigint, text, timestamptz, bigint, text, float8[], float8) IS 'Records the drift of an input, counted in the bins of the model''s fit; whether it is above the threshold and above chance. Called by cvm.recompute.';
 
-CREATE FUNCTION cvm.record_tracking(run_id bigint, portfolio text, as_of timestamptz, model_id bigint, expected float8, actual float8, threshold float8) RETURNS void
+CREATE FUNCTION cvm.announce_drift(run_id bigint, portfolio text, model_id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    alarms jsonb;
+    alarms jsonb := (SELECT jsonb_object_agg(d.input, coalesce(d.psi, d.actual / nullif(d.expected, 0))) FROM cvm.drift_measure d
+                     WHERE d.portfolio = announce_drift.portfolio AND d.run_id = announce_drift.run_id AND d.model_id = announce_drift.model_id AND d.exceeded);
+BEGIN
+    IF alarms IS NOT NULL THEN
+        PERFORM pg_notify('cvm', jsonb_build_object('portfolio', portfolio, 'run_id', run_id, 'model_id', model_id, 'drift', alarms)::text);
+    END IF;
+END $$;
+COMMENT ON FUNCTION cvm.announce_drift(bigint, text, bigint) IS 'Sends NOTIFY cvm with {"portfolio", "run_id", "model_id", "drift": {input: psi, "purchases": actual / expected}} if any measure of a run against a model is above the threshold. Called by cvm.recompute.';
+
+CREATE FUNCTION cvm.record_tracking(run_id bigint, portfolio text, as_of timestamptz, model_id bigint, expected float8, actual float8, threshold float8) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF expected IS NOT NULL THEN
         INSERT INTO cvm.drift_measure (run_id, input, portfolio, as_of, model_id, expected, actual, threshold, exceeded)
@@ -99,14 +109,10 @@ BEGIN
                 abs(record_tracking.actual - record_tracking.expected)
                 > greatest(record_tracking.threshold * record_tracking.expected, 3 * sqrt(record_tracking.expected)));
     END IF;
-    SELECT jsonb_object_agg(d.input, coalesce(d.psi, d.actual / nullif(d.expected, 0))) INTO alarms
-    FROM cvm.drift_measure d WHERE d.portfolio = record_tracking.portfolio AND d.run_id = record_tracking.run_id AND d.exceeded;
-    IF alarms IS NOT NULL THEN
-        PERFORM pg_notify('cvm', jsonb_build_object('portfolio', portfolio, 'run_id', run_id, 'model_id', model_id, 'drift', alarms)::text);
-    END IF;
+    PERFORM cvm.announce_drift(run_id, portfolio, model_id);
 END $$;
 COMMENT ON FUNCTION cvm.record_tracking(bigint, text, timestamptz, bigint, float8, float8, float8) IS
-'Records the purchases since the model''s fit against what it expected, and sends NOTIFY cvm with {"portfolio", "run_id", "model_id", "drift": {input: psi, "purchases": actual / expected}} if anything is above the threshold. expected is NULL where nothing can be expected: as_of lies before the fit, or the model has no mean. Called last by cvm.recompute.';
+'Records the purchases since the model''s fit against what it expected, and tells of what is above the threshold (cvm.announce_drift). expected is NULL where nothing can be expected: as_of lies before the fit, or the model has no mean. Called last by cvm.recompute.';
 
 CREATE VIEW cvm.drift WITH (security_invoker = true) AS
 SELECT d.portfolio, d.run_id, d.as_of, d.model_id, m.as_of AS fitted_as_of, d.input, d.psi, d.chance,
@@ -117,9 +123,9 @@ COMMENT ON VIEW cvm.drift IS 'How far each run''s customers are from those that 
 COMMENT ON COLUMN cvm.drift.portfolio IS 'portfolio';
 COMMENT ON COLUMN cvm.drift.run_id IS 'run';
 COMMENT ON COLUMN cvm.drift.as_of IS 'instant of the run';
-COMMENT ON COLUMN cvm.drift.model_id IS 'purchase model that was live when the run began';
+COMMENT ON COLUMN cvm.drift.model_id IS 'purchase model that was live when the run began, or retention model (lifetime, churned)';
 COMMENT ON COLUMN cvm.drift.fitted_as_of IS 'instant up to which that model has seen purchases';
-COMMENT ON COLUMN cvm.drift.input IS 'repeat_periods, span, age, mean_spend, or purchases';
+COMMENT ON COLUMN cvm.drift.input IS 'repeat_periods, span, age, mean_spend, lifetime, churned, or purchases';
 COMMENT ON COLUMN cvm.drift.psi IS 'population stability index: below 0.1 is called stable, above 0.25 a shift; NULL for purchases';
 COMMENT ON COLUMN cvm.drift.chance IS 'what chance alone exceeds once in a hundred runs with as many customers; NULL for purchases';
 COMMENT ON COLUMN cvm.drift.expected_purchases IS 'repeat purchases that the model expected of all customers since its fit, those who came since included';

@@ -4,7 +4,8 @@
  * Inputs: the distributions of x, t_x and age of all customers and of the mean
  * spend of repeat buyers.  At the fit they are counted in bins between their
  * deciles, which stay with the model; a later run counts its own customers in
- * the same bins, and SQL compares (cvm.psi, sql/drift.sql).
+ * the same bins, and SQL compares (cvm.psi, sql/drift.sql).  Of a retention model:
+ * the distributions of renewals made and of whether a contract has ended.
  *
  * Tracking: repeat purchases since the fit against what the model expects of
  * customers of whom nothing is known but their age,
@@ -33,10 +34,13 @@
 
 typedef enum Input
 {
-	INPUT_REPEAT_PERIODS, INPUT_SPAN, INPUT_AGE, INPUT_MEAN_SPEND, N_INPUTS
+	INPUT_REPEAT_PERIODS, INPUT_SPAN, INPUT_AGE, INPUT_MEAN_SPEND, INPUT_LIFETIME, INPUT_CHURNED, N_INPUTS
 } Input;
 
-static const char *const input_names[N_INPUTS] = {"repeat_periods", "span", "age", "mean_spend"};
+/* The first inputs are those of a purchase model and its partner, the others of a retention model. */
+#define FIRST_CONTRACT_INPUT INPUT_LIFETIME
+
+static const char *const input_names[N_INPUTS] = {"repeat_periods", "span", "age", "mean_spend", "lifetime", "churned"};
 
 typedef struct Weighted
 {
@@ -65,6 +69,10 @@ input_of(Input input, const cvm_row *row)
 			return row->age;
 		case INPUT_MEAN_SPEND:
 			return row->mean_spend;
+		case INPUT_LIFETIME:
+			return row->lifetime;
+		case INPUT_CHURNED:
+			return row->churned;
 		default:
 			return 0;
 	}
@@ -137,28 +145,37 @@ float_array(const double *values, int n)
 	return PointerGetDatum(construct_array(elements, n, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
+static void
+record_input(const RecomputePlan *plan, int64 model_id, Input input, const cvm_table *table)
+{
+	Oid			types[5] = {INT8OID, TEXTOID, TEXTOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID};
+	double		edges[BINS] = {0};
+	double		counts[BINS + 1];
+	int			n = find_edges(input, table, edges);
+	Datum		values[5] = {
+		Int64GetDatum(model_id), CStringGetTextDatum(input_names[input]), CStringGetTextDatum(plan->portfolio)
+	};
+
+	count_bins(input, table, edges, n, counts);
+	values[3] = float_array(edges, n);
+	values[4] = float_array(counts, n + 1);
+	cvm_spi(SPI_OK_INSERT,
+			"INSERT INTO cvm.model_input (model_id, input, portfolio, edges, counts) VALUES ($1, $2, $3, $4, $5)",
+			5, types, values, NULL);
+}
+
 void
 cvm_record_inputs(const RecomputePlan *plan, int64 model_id, const cvm_table *purchases, const cvm_table *spend)
 {
-	Oid			types[5] = {INT8OID, TEXTOID, TEXTOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID};
+	for (Input input = 0; input < FIRST_CONTRACT_INPUT; input++)
+		record_input(plan, model_id, input, table_of(input, purchases, spend));
+}
 
-	for (Input input = 0; input < N_INPUTS; input++)
-	{
-		const cvm_table *table = table_of(input, purchases, spend);
-		double		edges[BINS];
-		double		counts[BINS + 1];
-		int			n = find_edges(input, table, edges);
-		Datum		values[5] = {
-			Int64GetDatum(model_id), CStringGetTextDatum(input_names[input]), CStringGetTextDatum(plan->portfolio)
-		};
-
-		count_bins(input, table, edges, n, counts);
-		values[3] = float_array(edges, n);
-		values[4] = float_array(counts, n + 1);
-		cvm_spi(SPI_OK_INSERT,
-				"INSERT INTO cvm.model_input (model_id, input, portfolio, edges, counts) VALUES ($1, $2, $3, $4, $5)",
-				5, types, values, NULL);
-	}
+void
+cvm_record_contract_inputs(const RecomputePlan *plan, int64 model_id, const cvm_table *contracts)
+{
+	for (Input input = FIRST_CONTRACT_INPUT; input < N_INPUTS; input++)
+		record_input(plan, model_id, input, contracts);
 }
 
 /* ---------- at a later run ---------- */
@@ -258,9 +275,22 @@ cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const
 	double		expected = periods < 0 ? NAN : expected_since(fit->family, fit->theta, elapsed, purchases);
 	int			drifted = 0;
 
-	for (Input input = 0; input < N_INPUTS; input++)
+	for (Input input = 0; input < FIRST_CONTRACT_INPUT; input++)
 		if (measure_input(plan, run_id, model_id, input, table_of(input, purchases, spend)))
 			drifted |= input == INPUT_SPAN || input == INPUT_AGE ? CVM_DRIFT_AGEING : CVM_DRIFT_STEADY;
 	measure_tracking(plan, run_id, model_id, expected, cvm_table_cells(purchases)->purchases - fitted_purchases);
+	return drifted;
+}
+
+bool
+cvm_measure_contract_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const cvm_table *contracts)
+{
+	Oid			types[3] = {INT8OID, TEXTOID, INT8OID};
+	Datum		values[3] = {Int64GetDatum(run_id), CStringGetTextDatum(plan->portfolio), Int64GetDatum(model_id)};
+	bool		drifted = false;
+
+	for (Input input = FIRST_CONTRACT_INPUT; input < N_INPUTS; input++)
+		drifted |= measure_input(plan, run_id, model_id, input, contracts);
+	cvm_spi(SPI_OK_SELECT, "SELECT cvm.announce_drift($1, $2, $3)", 3, types, values, NULL);
 	return drifted;
 }

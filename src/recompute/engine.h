@@ -391,6 +391,13 @@ extern void cvm_record_inputs(const RecomputePlan *plan, int64 model_id, const c
 extern int	cvm_measure_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const cvm_fit_result *fit,
 							  TimestampTz fitted_as_of, double fitted_purchases,
 							  const cvm_table *purchases, const cvm_table *spend);
+/* the same of a retention model: renewals made, and whether ended */
+extern void cvm_record_contract_inputs(const RecomputePlan *plan, int64 model_id, const cvm_table *contracts);
+extern bool cvm_measure_contract_drift(const RecomputePlan *plan, int64 run_id, int64 model_id, const cvm_table *contracts);
+
+/* drift in too short a time for customers (or contracts) of this mean age to have grown older to speak of; all in time units */
+#define CVM_SUDDEN 0.1			/* share of the mean age */
+#define CVM_SUDDEN_AGEING 0.01	/* ... for spans and ages */
 
 typedef struct Valuer Valuer;
 

@@ -41,8 +41,6 @@
 #include "worker/shared.h"
 
 #define GRADIENT_LIMIT 1e-3		/* per customer, in log parameters: a maximum has 1e-8 */
-#define SUDDEN 0.1				/* share of the mean age within which a drift is not growing older */
-#define SUDDEN_AGEING 0.01		/* ... of spans and ages */
 
 /* The model that scores come from until this run publishes. */
 typedef struct LiveModel
@@ -273,8 +271,8 @@ is_sudden(const RecomputePlan *plan, const LiveModel *live, const cvm_table *pur
 	double		units = fabs((double) (plan->as_of - live->as_of)) / 1e6 / plan->unit_seconds;
 	double		mean_age = cvm_table_cells(purchases)->mean_age;
 
-	return ((drifted & CVM_DRIFT_STEADY) && units <= SUDDEN * mean_age) ||
-		((drifted & CVM_DRIFT_AGEING) && units <= SUDDEN_AGEING * mean_age);
+	return ((drifted & CVM_DRIFT_STEADY) && units <= CVM_SUDDEN * mean_age) ||
+		((drifted & CVM_DRIFT_AGEING) && units <= CVM_SUDDEN_AGEING * mean_age);
 }
 
 /* What was climbed ended where the gradient is not 0; an estimate (NaN) was not climbed. */

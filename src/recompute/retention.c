@@ -36,6 +36,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "models/cells.h"
 #include "recompute/subscription.h"
@@ -107,6 +108,7 @@ typedef struct LiveRetention
 {
 	int64		model_id;		/* 0: none */
 	bool		full;			/* its rung */
+	TimestampTz as_of;
 } LiveRetention;
 
 static LiveRetention
@@ -120,7 +122,7 @@ find_live(const RecomputePlan *plan)
 	bool		isnull;
 
 	if (cvm_spi(SPI_OK_SELECT,
-				"SELECT m.model_id, m.rung OPERATOR(pg_catalog.=) 'full' FROM cvm.fitted_model m"
+				"SELECT m.model_id, m.rung OPERATOR(pg_catalog.=) 'full', m.as_of FROM cvm.fitted_model m"
 				" WHERE m.portfolio OPERATOR(pg_catalog.=) $1 AND m.role OPERATOR(pg_catalog.=) 'retention'"
 				" AND m.status OPERATOR(pg_catalog.=) 'live' AND m.specification OPERATOR(pg_catalog.=) $2"
 				" AND m.source OPERATOR(pg_catalog.=) $3 ORDER BY m.model_id DESC LIMIT 1",
@@ -128,13 +130,23 @@ find_live(const RecomputePlan *plan)
 		return live;
 	live.model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	live.full = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	live.as_of = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	return live;
 }
 
+/* Drift in so short a time that contracts can not have grown older to speak of. */
+static bool
+is_sudden(const RecomputePlan *plan, const LiveRetention *live, const cvm_table *table)
+{
+	double		days = fabs((double) (plan->as_of - live->as_of)) / USECS_PER_DAY;
+
+	return days <= CVM_SUDDEN_AGEING * cvm_table_cells(table)->mean_age * cvm_renewal_length(&plan->contracts);
+}
+
 /* Why the fit may not go live where another one is; NULL if it may. */
 static const char *
-objection(const LiveRetention *live, const FittedPair *fit)
+objection(const RecomputePlan *plan, const LiveRetention *live, const FittedPair *fit, const cvm_table *table, bool drifted)
 {
 	if (fit->rejected)
 		return psprintf("rejected with the purchase model of its run: %s", fit->rejected);
@@ -143,16 +155,17 @@ objection(const LiveRetention *live, const FittedPair *fit)
 						cvm_rung_names[fit->retention.rung]);
 	if (!(fit->retention.gradient_norm <= GRADIENT_LIMIT))
 		return psprintf("convergence: the gradient is %.3g per subscription at the end of the fit", fit->retention.gradient_norm);
+	if (drifted && is_sudden(plan, live, table))
+		return "drift: the subscriptions have changed suddenly since the live model was fitted, see cvm.drift";
 	return NULL;
 }
 
 /* Like the pair of purchases and spend (registry.c), and rejected with it. */
 static void
-fit_and_judge(const RecomputePlan *plan, int64 run_id, const cvm_table *table, double decisions,
-			  const cvm_env *env, FittedPair *fit)
+fit_and_judge(const RecomputePlan *plan, int64 run_id, const LiveRetention *live, const cvm_table *table, double decisions,
+			  bool drifted, const cvm_env *env, FittedPair *fit)
 {
 	const ContractPlan *contracts = &plan->contracts;
-	LiveRetention live = find_live(plan);
 	const char *reason;
 
 	if (cvm_table_cells(table)->purchases > 0)
@@ -161,7 +174,8 @@ fit_and_judge(const RecomputePlan *plan, int64 run_id, const cvm_table *table, d
 		fit_without_churn(contracts->family, table, decisions, &fit->retention);
 	fit->retention_model_id = cvm_record_model(plan, run_id, "retention", table, &fit->retention,
 											   fit->purchase_model_id, contracts->specification, contracts->source);
-	reason = live.model_id > 0 ? objection(&live, fit) : NULL;
+	cvm_record_contract_inputs(plan, fit->retention_model_id, table);
+	reason = live->model_id > 0 ? objection(plan, live, fit, table, drifted) : NULL;
 	if (reason == NULL)
 		return;
 	cvm_reject_model(fit->retention_model_id, reason);
@@ -169,9 +183,9 @@ fit_and_judge(const RecomputePlan *plan, int64 run_id, const cvm_table *table, d
 			(errcode(ERRCODE_WARNING),
 			 errmsg("the refit of the subscriptions of portfolio \"%s\", model " INT64_FORMAT ", does not go live",
 					plan->portfolio, fit->retention_model_id),
-			 errdetail("%s; scores come from model " INT64_FORMAT ".", reason, live.model_id)));
-	cvm_load_model(plan, live.model_id, contracts->family, &fit->retention);
-	fit->retention_model_id = live.model_id;
+			 errdetail("%s; scores come from model " INT64_FORMAT ".", reason, live->model_id)));
+	cvm_load_model(plan, live->model_id, contracts->family, &fit->retention);
+	fit->retention_model_id = live->model_id;
 }
 
 void
@@ -180,6 +194,8 @@ cvm_choose_retention(const RecomputePlan *plan, int64 run_id, const Population *
 {
 	cvm_table  *table;
 	double		decisions;
+	LiveRetention live;
+	bool		drifted = false;
 
 	if (population->n_subscribers == 0)
 		return;
@@ -187,6 +203,9 @@ cvm_choose_retention(const RecomputePlan *plan, int64 run_id, const Population *
 	if (table == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	decisions = fill_table(plan, population, table);
+	live = find_live(plan);
+	if (live.model_id > 0)
+		drifted = cvm_measure_contract_drift(plan, run_id, live.model_id, table);
 	if (plan->contracts.pinned_model > 0)
 	{
 		fit->retention_model_id = plan->contracts.pinned_model;
@@ -194,7 +213,7 @@ cvm_choose_retention(const RecomputePlan *plan, int64 run_id, const Population *
 		cvm_check_pinned(plan, table, &fit->retention, fit->retention_model_id);
 	}
 	else
-		fit_and_judge(plan, run_id, table, decisions, env, fit);
+		fit_and_judge(plan, run_id, &live, table, decisions, drifted, env, fit);
 	cvm_table_free(table);
 }
 

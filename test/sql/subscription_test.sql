@@ -56,6 +56,30 @@ SELECT cvm.drop_portfolio('series');
 SELECT * FROM try('high_end_4', '{"families": ["bg/nbd", "bdw"]}', '2020-06-01 00:00+00');
 SELECT cvm.drop_portfolio('series');
 
+-- ---------- drift: the other series in the place of the first, on the same day ----------
+
+CREATE VIEW moving AS SELECT * FROM regular;
+SELECT * FROM try('moving', '{}', '2023-06-01 00:00+00');
+-- lost at 1, 2, ... : 369, 163, 86, 56, 37, 27, 21, and 241 of seven renewals; the deciles are 1, 2, 3 and 5, the largest left out
+SELECT i.input, i.edges, i.counts FROM cvm.model_input i WHERE i.portfolio = 'series' ORDER BY input;
+CREATE OR REPLACE VIEW moving AS SELECT * FROM high_end;
+SET client_min_messages = error;	-- the warning has the model's number
+CALL cvm.recompute('series', '2023-06-01 00:00+00');
+SET client_min_messages = warning;
+-- sum of (a - e) ln(a / e) over the bins of the fit; chance: chi-square(.99; 4) is 13.277, of 1 degree 6.635 (tables), x 2 / 1000
+SELECT d.input, round(d.psi::numeric, 10) AS psi, round(t.psi::numeric, 10) AS by_hand, round(d.chance::numeric, 3) AS chance, t.chance AS of_tables, d.exceeded
+FROM cvm.drift d JOIN (SELECT input, sum((a - e) / 1000 * ln(a / e)) AS psi, max(c) AS chance
+                       FROM (VALUES ('lifetime', 369.0, 131.0, 0.027), ('lifetime', 163, 126, 0), ('lifetime', 86, 90, 0), ('lifetime', 93, 102, 0), ('lifetime', 289, 551, 0),
+                                    ('churned', 241, 491, 0.013), ('churned', 759, 509, 0)) AS v(input, e, a, c) GROUP BY input) t USING (input)
+WHERE d.portfolio = 'series' AND d.run_id = (SELECT max(run_id) FROM cvm.run WHERE portfolio = 'series') ORDER BY input;
+SELECT m.status, m.reason FROM cvm.models m WHERE m.portfolio = 'series' AND m.role = 'retention' ORDER BY m.model_id;
+SELECT count(*) AS told FROM cvm.check('series') WHERE finding ~ 'was rejected: drift: the subscriptions have changed suddenly';
+-- a year later nothing is sudden: whoever left has left, and contracts have grown older
+CALL cvm.recompute('series', '2024-06-01 00:00+00');
+SELECT m.status, m.reason ~ 'newer data' AS refitted FROM cvm.models m WHERE m.portfolio = 'series' AND m.role = 'retention' ORDER BY m.model_id DESC LIMIT 1;
+SELECT input, exceeded FROM cvm.drift WHERE portfolio = 'series' AND run_id = (SELECT max(run_id) FROM cvm.run WHERE portfolio = 'series') ORDER BY input;
+SELECT cvm.drop_portfolio('series');
+
 -- ---------- customers by hand, at sbg(.668, 3.806) and 10 % a renewal: DERL after paying the n-th renewal is published ----------
 
 CREATE TABLE subs (id int, started timestamptz, ended timestamptz, price numeric);
