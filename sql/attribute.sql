@@ -69,26 +69,30 @@ DECLARE
     type oid;
     "join" text;
     missing text;
+    wanted jsonb := specification -> 'covariates';
+    remedy text := CASE wanted WHEN (cvm.own_portfolio(portfolio)).options -> 'covariates' THEN 'set the option covariates to what there is, or to null.'
+                               WHEN cvm.live_specification(portfolio) -> 'covariates' THEN 'go back to a model without these covariates, which were promoted: cvm.rollback, or cvm.promote.'
+                               ELSE 'take it out of the specification.' END;
 BEGIN
-    IF jsonb_typeof(specification -> 'covariates') IS DISTINCT FROM 'object' THEN
+    IF jsonb_typeof(wanted) IS DISTINCT FROM 'object' THEN
         RETURN;
     END IF;
     SELECT f.* INTO feed FROM cvm.feed f WHERE f.portfolio = attribute_plan.portfolio AND f.kind = 'attributes';
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('portfolio "%s" has covariates, but no feed of attributes', portfolio),
-            HINT = 'Map one with cvm.add_feed(..., ''attributes'', ...), or set the option covariates to null.';
+            HINT = format('Map one with cvm.add_feed(..., ''attributes'', ...), or %s', remedy);
     END IF;
     customer := format('f.%I%s', feed.columns ->> 'customer', cvm.check_attributes_feed(portfolio));
-    SELECT k INTO missing FROM jsonb_object_keys(specification -> 'covariates') AS k WHERE k = 'customer' OR NOT feed.columns ? k ORDER BY k LIMIT 1;
+    SELECT k INTO missing FROM jsonb_object_keys(wanted) AS k WHERE k = 'customer' OR NOT feed.columns ? k ORDER BY k LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
             MESSAGE = format('the attributes feed of portfolio "%s" maps no attribute "%s"', portfolio, missing),
-            HINT = format('It maps: %s. Map it with cvm.add_feed, or take it out of the option covariates.',
-                          (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(feed.columns) AS k WHERE k <> 'customer'));
+            HINT = format('It maps: %s. Map it with cvm.add_feed, or %s',
+                          coalesce((SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(feed.columns) AS k WHERE k <> 'customer'), 'none'), remedy);
     END IF;
     SELECT array_agg(c.key ORDER BY c.key COLLATE "C"), array_agg(cvm.is_category(portfolio, c.key) ORDER BY c.key COLLATE "C"), array_agg(c.value ORDER BY c.key COLLATE "C")
-    INTO attributes, categories, processes FROM jsonb_each_text(specification -> 'covariates') c;
+    INTO attributes, categories, processes FROM jsonb_each_text(wanted) c;
     type := (cvm.feed_column(portfolio, 'purchases', cvm.feed_relation(portfolio, 'purchases'), 'customer')).atttypid;
     "join" := cvm.alias_join(portfolio, customer, type);
     -- a merged customer has the attributes of the name that stays
@@ -104,11 +108,11 @@ CREATE FUNCTION cvm.encoded_covariates(encoding jsonb) RETURNS TABLE (attribute 
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
     SELECT e.item ->> 'column', l.level, coalesce(l.position, 2) > 1
-    FROM pg_catalog.jsonb_array_elements(encoding) WITH ORDINALITY AS e(item, position)
-    LEFT JOIN LATERAL pg_catalog.jsonb_array_elements_text(e.item -> 'levels') WITH ORDINALITY AS l(level, position) ON true
+    FROM pg_catalog.jsonb_array_elements(CASE pg_catalog.jsonb_typeof(encoding) WHEN 'array' THEN encoding ELSE '[]' END) WITH ORDINALITY AS e(item, position)
+    LEFT JOIN LATERAL pg_catalog.jsonb_array_elements_text(CASE pg_catalog.jsonb_typeof(e.item -> 'levels') WHEN 'array' THEN e.item -> 'levels' ELSE '[]' END) WITH ORDINALITY AS l(level, position) ON true
     ORDER BY e.position, l.position;
 END;
-COMMENT ON FUNCTION cvm.encoded_covariates(jsonb) IS 'The column encoding of cvm.fitted_model in rows: attributes and their levels in the order of the covariates; the reference of a category is no covariate, and a number has no level.';
+COMMENT ON FUNCTION cvm.encoded_covariates(jsonb) IS 'The column encoding of cvm.fitted_model in rows: attributes and their levels in the order of the covariates; the reference of a category is no covariate, and a number has no level. No rows of what is no array.';
 
 CREATE FUNCTION cvm.covariate_effects(portfolio text)
 RETURNS TABLE (covariate text, process text, parameter text, coefficient float8, standard_error float8, z float8, p_value float8)

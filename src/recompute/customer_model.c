@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -27,6 +28,7 @@
 
 #define REFERENCE -1
 #define UNSEEN -2
+#define LONGEST_NAME 200		/* bytes of a covariate's name */
 
 /* An attribute that is a number, or one level of a category. */
 typedef struct EncodedItem
@@ -41,6 +43,7 @@ struct CovariateFit
 	CovariateModel model;		/* for scores */
 	cvm_rung	rung;
 	double		gradient;
+	const char *beyond;			/* attribute at which there were too many covariates, or NULL */
 	int			n_items;
 	EncodedItem	   *item;			/* a category's levels together, the reference first */
 	cvm_covariate_fit *fresh;	/* not recorded yet; NULL if it was loaded */
@@ -79,6 +82,19 @@ attribute_number(const AttributePlan *plan, const char *name)
 	return -1;
 }
 
+bool
+cvm_covariates_have(const CovariateFit *fit, const AttributePlan *plan)
+{
+	for (int k = 0; k < fit->n_items; k++)
+	{
+		int			i = attribute_number(plan, fit->item[k].attribute);
+
+		if (i < 0 || plan->is_category[i] != (fit->item[k].level != NULL))
+			return false;
+	}
+	return true;
+}
+
 static int
 level_number(const Names *levels, const char *level)
 {
@@ -93,7 +109,7 @@ open_encoder(const CovariateFit *fit, const Attributes *attributes, Encoder *enc
 {
 	const AttributePlan *plan = cvm_attributes_plan(attributes);
 
-	*encoder = (Encoder) {.attributes = attributes,.covariates = fit->model.names.n,.complete = true};
+	*encoder = (Encoder) {.attributes = attributes,.covariates = fit->model.names.n,.complete = cvm_covariates_have(fit, plan)};
 	encoder->number = palloc(sizeof(int) * plan->n);
 	encoder->code = palloc0(sizeof(int *) * plan->n);
 	for (int i = 0; i < plan->n; i++)
@@ -113,9 +129,9 @@ open_encoder(const CovariateFit *fit, const Attributes *attributes, Encoder *enc
 		int			i = attribute_number(plan, item->attribute);
 		int			level;
 
-		if (i < 0 || (item->level == NULL) != (encoder->code[i] == NULL))
-			encoder->complete = false;
-		else if (item->level == NULL)
+		if (!encoder->complete)
+			break;
+		if (item->level == NULL)
 			encoder->number[i] = item->covariate;
 		else if ((level = level_number(cvm_attribute_levels(attributes, i), item->level)) >= 0)
 			encoder->code[i][level] = item->covariate;
@@ -230,6 +246,28 @@ sorted_levels(const Names *levels, const int64 *count, Level *sorted)
 	return n;
 }
 
+static bool
+is_taken(const CovariateNames *names, const char *name)
+{
+	for (int k = 0; k < names->n; k++)
+		if (strcmp(names->name[k], name) == 0)
+			return true;
+	return false;
+}
+
+/* Attribute and level, cut short; numbered where another covariate reads the same ("a b" of c, "a" of b c). */
+static char *
+covariate_name(const CovariateNames *names, const char *attribute, const char *level)
+{
+	const char *full = level ? psprintf("%s %s", attribute, level) : attribute;
+	char	   *cut = pnstrdup(full, pg_mbcliplen(full, strlen(full), LONGEST_NAME));
+	char	   *name = cut;
+
+	for (int k = 2; is_taken(names, name); k++)
+		name = psprintf("%s (%d)", cut, k);
+	return name;
+}
+
 static void
 add_item(CovariateFit *fit, const char *attribute, const char *level, bool is_reference, int process)
 {
@@ -240,12 +278,11 @@ add_item(CovariateFit *fit, const char *attribute, const char *level, bool is_re
 	if (is_reference)
 		return;
 	if (names->n == CVM_MAX_COVARIATES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the attributes make more than %d covariates", CVM_MAX_COVARIATES),
-				 errdetail("A category makes one of each of its levels but one; \"%s\" was reached.", attribute),
-				 errhint("Map a view that brings rare levels together.")));
-	names->name[names->n] = level ? psprintf("%s %s", attribute, level) : pstrdup(attribute);
+	{
+		fit->beyond = item->attribute;
+		return;
+	}
+	names->name[names->n] = covariate_name(names, attribute, level);
 	names->process[names->n++] = process;
 }
 
@@ -317,6 +354,16 @@ use_fresh(CovariateFit *fit)
 	fit->gradient = isnan(fresh->model.gradient_norm) ? 0 : fresh->model.gradient_norm;
 }
 
+static void
+refuse_many(const char *attribute)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("the attributes make more than %d covariates", CVM_MAX_COVARIATES),
+			 errdetail("A category makes one of each of its levels but one; \"%s\" was reached.", attribute),
+			 errhint("Map a view that brings rare levels together.")));
+}
+
 CovariateFit *
 cvm_covariates_fit(const RecomputePlan *plan, const Population *population, MemoryContext context, bool forgiving, const char **failure)
 {
@@ -334,8 +381,18 @@ cvm_covariates_fit(const RecomputePlan *plan, const Population *population, Memo
 	fit = palloc0(sizeof(CovariateFit));
 	fit->fresh = palloc0(sizeof(cvm_covariate_fit));
 	if (n > 0)
-	{
 		make_encoding(plan, population, count, fit);
+	if (fit->beyond)
+	{
+		if (!forgiving)
+			refuse_many(fit->beyond);
+		*failure = psprintf("the attributes make more than %d covariates", CVM_MAX_COVARIATES);
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(scratch);
+		return NULL;
+	}
+	if (n > 0)
+	{
 		MemoryContextSwitchTo(scratch);
 		data = (cvm_covariate_data) {
 			.family = plan->purchase_family,.covariates = fit->model.names.n,.process = fit->model.names.process,.rows = n
@@ -431,36 +488,69 @@ load_items(CovariateFit *fit, SPITupleTable *rows, int64 model_id)
 				 errhint("Its row of cvm.fitted_model was altered: promote another model.")));
 }
 
+/* Scores are by the family and in the unit of the row's model: the covariates' must be the same. */
+static void
+check_loaded(const CovariateModel *model, const CvmModel *plain)
+{
+	if (model->m.family != cvm_model_family(plain))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the covariates are of family %s, their model is of %s", model->m.family->name, cvm_model_family(plain)->name),
+				 errhint("The row of cvm.fitted_model was altered: promote another model.")));
+	if (model->model->unit_seconds != plain->unit_seconds)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the covariates are in units of %g seconds, their model in units of %g", model->model->unit_seconds, plain->unit_seconds),
+				 errhint("The row of cvm.fitted_model was altered: promote another model.")));
+}
+
+static void
+name_model(void *model_id)
+{
+	errcontext("covariates of model " INT64_FORMAT, *(int64 *) model_id);
+}
+
 CovariateFit *
 cvm_covariates_load(const RecomputePlan *plan, int64 model_id, MemoryContext context)
 {
 	Oid			types[2] = {INT8OID, TEXTOID};
 	Datum		values[2] = {Int64GetDatum(model_id), CStringGetTextDatum(plan->portfolio)};
+	ErrorContextCallback error_context = {.callback = name_model,.arg = &model_id,.previous = error_context_stack};
 	MemoryContext old;
 	CovariateFit *fit = NULL;
+	CvmModel   *plain = NULL;
 	bool		isnull = true;
 	Datum		row = 0;
 
-	if (cvm_spi(SPI_OK_SELECT, "SELECT m.covariates FROM cvm.fitted_model AS m WHERE m.model_id OPERATOR(pg_catalog.=) $1"
+	error_context_stack = &error_context;
+	if (cvm_spi(SPI_OK_SELECT, "SELECT m.covariates, m.model FROM cvm.fitted_model AS m WHERE m.model_id OPERATOR(pg_catalog.=) $1"
 				" AND m.portfolio OPERATOR(pg_catalog.=) $2", 2, types, values, NULL) == 1)
 		row = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (!isnull)
 	{
+		bool		no_model;
+
+		plain = (CvmModel *) PG_DETOAST_DATUM(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &no_model));
 		old = MemoryContextSwitchTo(context);
 		fit = palloc0(sizeof(CovariateFit));
 		cvm_covariate_model_read((HeapTupleHeader) PG_DETOAST_DATUM_COPY(row), &fit->model);
 		fit->rung = fit->model.model->rung;
 		MemoryContextSwitchTo(old);
+		check_loaded(&fit->model, plain);
 	}
 	SPI_freetuptable(SPI_tuptable);
 	if (fit == NULL)
+	{
+		error_context_stack = error_context.previous;
 		return NULL;
+	}
 	(void) cvm_spi(SPI_OK_SELECT, "SELECT e.attribute, e.level, e.is_covariate FROM cvm.fitted_model AS m, cvm.encoded_covariates(m.encoding) AS e"
 				   " WHERE m.model_id OPERATOR(pg_catalog.=) $1 AND m.portfolio OPERATOR(pg_catalog.=) $2", 2, types, values, NULL);
 	old = MemoryContextSwitchTo(context);
 	load_items(fit, SPI_tuptable, model_id);
 	MemoryContextSwitchTo(old);
 	SPI_freetuptable(SPI_tuptable);
+	error_context_stack = error_context.previous;
 	return fit;
 }
 

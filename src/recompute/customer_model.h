@@ -10,7 +10,7 @@
 /*
  * Fitted on the customers of whom all attributes of the plan are known; made in `context`.  NULL, and why
  * in *failure, where there is too little to fit on; ERROR where the covariates themselves are wrong (the same for all,
- * or following from others), unless `forgiving`.
+ * following from others, too many), unless `forgiving`.
  */
 extern CovariateFit *cvm_covariates_fit(const RecomputePlan *plan, const Population *population, MemoryContext context,
 										bool forgiving, const char **failure);
@@ -20,6 +20,8 @@ extern double cvm_covariates_gradient(const CovariateFit *fit);
 extern void cvm_covariates_record(const RecomputePlan *plan, int64 model_id, const CovariateFit *fit);
 /* NULL: the model has none */
 extern CovariateFit *cvm_covariates_load(const RecomputePlan *plan, int64 model_id, MemoryContext context);
+/* whether all attributes that it takes are in the plan, numbers as numbers and categories as categories */
+extern bool cvm_covariates_have(const CovariateFit *fit, const AttributePlan *plan);
 
 typedef struct CovariateScorer CovariateScorer;
 

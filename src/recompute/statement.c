@@ -7,7 +7,8 @@
  * is known now of the time up to a:
  *
  *	  opening			what was published
- *	  corrected			V(a) - opening; merged for customers with an alias that was one of the run before
+ *	  corrected			V(a) - opening; merged for customers with an alias that was one of the run before,
+ *						model where the attributes of its covariates are not read any more
  *	  unwinding			D = what V(a) grows by as its future comes nearer: e^(r (b - a))
  *	  expected			- E, the purchases expected in (a, b], as they are worth at b
  *	  beyond or silence V(b) of what happened, refunds aside, less V(a) + D - E
@@ -77,6 +78,7 @@ struct Statement
 	RecomputePlan now;			/* its assumptions at this instant */
 	RecomputePlan assumed;		/* this run's */
 	FittedPair	fit;			/* its models */
+	bool		lacks_attributes;	/* of its covariates: all are valued by the model without */
 	Valuer	   *value_then;
 	Valuer	   *value_passing;
 	Valuer	   *value_reaching; /* NULL: unlimited */
@@ -277,7 +279,10 @@ cvm_statement_new(const RecomputePlan *plan, int64 run_id, const Population *pop
 	s->segments = cvm_names_new(context);
 	s->comparable = load_models(plan, &s->fit);
 	if (s->comparable)
+	{
+		s->lacks_attributes = s->fit.covariates && !cvm_covariates_have(s->fit.covariates, &plan->attributes);
 		make_valuers(s);
+	}
 	MemoryContextSwitchTo(old);
 	return s;
 }
@@ -339,6 +344,13 @@ known_now(const CustomerRecord *record)
 	return record->merged ? CAUSE_MERGED : CAUSE_CORRECTED;
 }
 
+/* Likewise of his value, which another model gives him where nobody reads the attributes any more that it came from. */
+static EquityCause
+valued_now(const Statement *s, const CustomerRecord *record)
+{
+	return s->lacks_attributes && !record->merged && record->prior_segment >= 0 ? CAUSE_MODEL : known_now(record);
+}
+
 /* From what was published to what the model expected of now. */
 static double
 walk_to_now(Statement *s, const CustomerRecord *before, EquityChange *change)
@@ -349,7 +361,7 @@ walk_to_now(Statement *s, const CustomerRecord *before, EquityChange *change)
 
 	if (fabs(value - change->opening) <= SAME_VALUE * fabs(value))
 		value = change->opening;
-	change->cause[known_now(before)] = value - change->opening;
+	change->cause[valued_now(s, before)] = value - change->opening;
 	if (s->value_passing == NULL)
 		return value;			/* no time has passed */
 	due = residual_of(s->value_passing, before);
@@ -393,7 +405,7 @@ walk(Statement *s, const CustomerRecord *record, Size size, EquityChange *change
 		value = assumed;
 	}
 	if (fabs(change->closing - value) > SAME_VALUE * fabs(value))
-		change->cause[CAUSE_MODEL] = change->closing - value;
+		change->cause[CAUSE_MODEL] += change->closing - value;
 }
 
 static StatementSum *

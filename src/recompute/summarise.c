@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "covariate.h"
 #include "recompute/attribute.h"
 #include "recompute/buckets.h"
 #include "recompute/population.h"
@@ -282,8 +283,9 @@ receive_attributes(TupleTableSlot *slot, DestReceiver *self)
 	if (event.period < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("attribute \"%s\" of customer %s is no finite number", summary->plan->attributes.name[-1 - event.period],
-						customer_text(summary, slot->tts_values[0])),
+				 errmsg("attribute \"%s\" of customer %s is %g", summary->plan->attributes.name[-1 - event.period],
+						customer_text(summary, slot->tts_values[0]), DatumGetFloat8(slot->tts_values[-event.period])),
+				 errdetail("Covariates are finite numbers, at most %g in size.", CVM_LARGEST_COVARIATE),
 				 errhint("Map a view that makes it null, or leaves the row out: then he is scored without covariates.")));
 	cvm_buckets_add(summary->buckets, slot->tts_values[0], &event);
 	MemoryContextReset(summary->row_context);

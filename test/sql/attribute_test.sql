@@ -145,6 +145,48 @@ CREATE TABLE nobody (id int, region text);
 SELECT cvm.add_feed('shop', 'attributes', 'attribute_test.nobody', '{"customer": "id", "region": "region"}');
 CALL cvm.recompute('shop', '2024-01-01 00:00+00');
 SELECT method, status, count(*) FROM cvm_shop.clv GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 1;
+-- covariates that would have the same name; names that would be long
+CREATE TABLE same_name AS SELECT id, (ARRAY['x', 'b c', 'x', repeat('y', 500)])[1 + id % 4] AS a, (ARRAY['q', 'q', 'c'])[1 + id % 3] AS "a b" FROM person;
+SELECT cvm.add_feed('shop', 'attributes', 'attribute_test.same_name', '{"customer": "id", "a": "a", "a b": "a b"}');
+SELECT cvm.alter_portfolio('shop', '{"covariates": {"a": "purchase", "a b": "purchase"}}') \g /dev/null
+CALL cvm.recompute('shop', '2024-01-01 00:00+00');
+SELECT left(covariate, 12) AS covariate, length(covariate) AS length, process FROM cvm.covariate_effects('shop');
+SELECT jsonb_path_query_array(encoding, '$.column') AS columns, length(encoding #>> '{0,levels,2}') AS length FROM cvm.fitted_model WHERE portfolio = 'shop' AND role = 'purchases' AND status = 'live';
+-- a row of the registry that was altered
+CREATE TABLE kept AS SELECT model_id, covariates, encoding FROM cvm.fitted_model WHERE portfolio = 'shop' AND role = 'purchases' AND status = 'live';
+SELECT cvm.promote(model_id) = model_id AS pinned FROM kept;
+CREATE PROCEDURE altered(encoding text, covariates text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('UPDATE cvm.fitted_model m SET encoding = %s, covariates = %s FROM attribute_test.kept k WHERE m.model_id = k.model_id', encoding, covariates);
+    CALL cvm.recompute('shop', '2024-01-01 00:00+00');
+EXCEPTION WHEN OTHERS THEN
+    RAISE INFO '% %', SQLSTATE, regexp_replace(SQLERRM, 'model \d+', 'model N');
+END $$;
+CALL altered('''{}''', 'k.covariates');
+CALL altered('''[{"column": "a"}, {"column": "a b", "levels": "c"}]''', 'k.covariates');
+CALL altered('NULL', 'k.covariates');
+CALL altered('k.encoding', $$(SELECT cvm.fit_covariates('pareto/nbd', h.history, '2024-01-01 00:00+00', ARRAY[p.age, lucky::int, id % 3]::float8[]) FROM cvm_shop.customer h JOIN attribute_test.person p ON p.id = h.customer_id)$$);
+CALL altered('k.encoding', $$ROW((k.covariates).model, NULL, (k.covariates).covariates, (k.covariates).processes, (k.covariates).means, '{1,2,NaN}', NULL)::cvm.covariate_model$$);
+UPDATE cvm.fitted_model m SET encoding = k.encoding, covariates = k.covariates FROM kept k WHERE m.model_id = k.model_id;
+SELECT cvm.unpin('shop');
+-- too many covariates: an error of the recompute, a candidate that fails of a validation
+CREATE VIEW many AS SELECT id, 'level ' || id % 60 AS level FROM person;
+SELECT cvm.alter_portfolio('shop', '{"covariates": null, "families": ["bg/nbd"]}') \g /dev/null
+-- nothing but the model has changed, so that a statement has nothing else
+CALL cvm.recompute('shop', '2024-01-01 00:00+00');
+SELECT opening <> closing AS differ, late_or_corrected, assumptions, closing - opening = model_change AS model FROM cvm_shop.equity_statement WHERE is_total ORDER BY run_id DESC LIMIT 1;
+SELECT cvm.add_feed('shop', 'attributes', 'attribute_test.many', '{"customer": "id", "level": "level"}');
+CALL cvm.recompute('shop', '2024-01-01 00:00+00');
+CALL cvm.validate('shop', '280 days', '2024-01-01 00:00+00', '[{"covariates": {"level": "both"}}]');
+SELECT name, verdict, reason FROM cvm.validations WHERE portfolio = 'shop' AND kind = 'model' ORDER BY validation_id DESC, position LIMIT 2;
+SELECT cvm.alter_portfolio('shop', '{"covariates": {"level": "both"}}') \g /dev/null
+CALL cvm.recompute('shop', '2024-01-01 00:00+00');
+-- a feed without attributes
+SELECT cvm.add_feed('shop', 'attributes', 'attribute_test.many', '{"customer": "id"}');
+\set VERBOSITY default
+CALL cvm.recompute('shop', '2024-01-01 00:00+00');
+\set VERBOSITY terse
+SELECT cvm.alter_portfolio('shop', '{"covariates": {"region": "both"}}') \g /dev/null
 DROP VIEW by_hand;
 SELECT cvm.drop_portfolio('shop');
 DROP SCHEMA attribute_test CASCADE;
