@@ -29,8 +29,8 @@ ENGINE_OBJS = src/row.o src/fit.o src/covariate.o src/covariate_type.o src/quest
 	src/recompute/population.o src/recompute/segment.o src/recompute/value.o src/recompute/statement.o src/recompute/names.o \
 	src/recompute/partition.o src/recompute/publish.o src/recompute/retire.o src/recompute/forget.o src/recompute/registry.o \
 	src/recompute/subscription.o src/recompute/attribute.o src/recompute/customer_model.o src/recompute/retention.o \
-	src/recompute/renewal_stat.o src/recompute/drift.o src/recompute/validate.o src/recompute/holdout.o \
-	src/recompute/candidate.o src/recompute/verdict.o
+	src/recompute/renewal_stat.o src/recompute/drift.o src/recompute/validate.o \
+	src/recompute/holdout.o src/recompute/candidate.o src/recompute/verdict.o
 METRIC_OBJS = src/metric/formula.o src/metric/sample.o src/metric/tally.o src/metric/review.o \
 	src/metric/experiment.o src/metric/arm_test.o src/metric/design.o src/metric/assign.o \
 	src/metric/driver_sample.o src/metric/driver_option.o src/metric/driver.o src/metric/driver_bootstrap.o \

@@ -12,6 +12,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.spend_purpose(text) IS 'acquisition (also for NULL) or retention; 22023 for anything else.';
 
+-- An amount without an end has no part for any day.
+CREATE FUNCTION cvm.endless_spend(first_on date) RETURNS date
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('the spend of %s has no end', first_on),
+        DETAIL = 'An amount is spread evenly over its days, so ended_at can not be infinite.', HINT = 'Map a view that gives its last day, or NULL for spend of one day.';
+END $$;
+COMMENT ON FUNCTION cvm.endless_spend(date) IS 'Refuses spend whose ended_at is infinite: 22023 with the day that it begins on.';
+
 -- Part of an amount spent from its first to its last day, both included, that falls before a day; the parts of all days add up exactly.
 CREATE FUNCTION cvm.spent_before(amount numeric, first_on date, last_on date, before date) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -48,7 +57,7 @@ BEGIN
             FROM (SELECT p.*, min(p.at) FILTER (WHERE p.is_purchase) OVER (PARTITION BY p.customer) AS first_on FROM purchase p) f
             WHERE f.first_on IS NOT NULL GROUP BY f.customer, f.first_on
         ), outlay AS (
-            SELECT s.at AS first_on, coalesce(s.ended_at, s.at) AS last_on, s.amount, coalesce(s.channel, ''unattributed'') AS channel,
+            SELECT s.at AS first_on, CASE WHEN s.ended_at = ''infinity'' THEN cvm.endless_spend(s.at) ELSE coalesce(s.ended_at, s.at) END AS last_on, s.amount, coalesce(s.channel, ''unattributed'') AS channel,
                    coalesce(s.campaign, ''unattributed'') AS campaign
             FROM (%s) s WHERE CASE WHEN s.purpose IN (''acquisition'', ''retention'') THEN s.purpose ELSE cvm.spend_purpose(s.purpose) END = ''acquisition'')',
         cvm.measure_source('purchases', purchases, purchase_columns, '{customer,at,amount}', time_zone, cost_to_serve => cost_to_serve),
@@ -106,7 +115,7 @@ BEGIN
         ARRAY(SELECT d FROM unnest('{channel,campaign}'::text[]) WITH ORDINALITY AS u(d, n) WHERE purchase_columns ? d AND spend_columns ? d ORDER BY n);
 END $$;
 COMMENT ON FUNCTION cvm.acquisition_of(regclass, jsonb, regclass, jsonb, date, date, interval, integer, text) IS
-'Customer acquisition cost by period and, where both relations have a channel or a campaign, by channel and by campaign; from purchases {customer, at, amount [, channel, campaign]} and spend {at, amount [, channel, campaign, purpose, ended_at]}. blended: all spend / all new customers; paid: that of channels with spend only; the two differ by the customers who came for free. lag_periods sets the spend of an earlier period against the customers of this one. Spend in a period without new customers is a row of its own, with acquisition_cost NULL: it is not lost, and belongs into a longer period''s. Spend that ends before it begins counts on its first day. CAC of customers already acquired is sunk and no part of their value. 22023 for a purpose other than acquisition and retention, a window, period or lag; 42703, 42804.';
+'Customer acquisition cost by period and, where both relations have a channel or a campaign, by channel and by campaign; from purchases {customer, at, amount [, channel, campaign]} and spend {at, amount [, channel, campaign, purpose, ended_at]}. blended: all spend / all new customers; paid: that of channels with spend only; the two differ by the customers who came for free. lag_periods sets the spend of an earlier period against the customers of this one. Spend in a period without new customers is a row of its own, with acquisition_cost NULL: it is not lost, and belongs into a longer period''s. Spend that ends before it begins counts on its first day. CAC of customers already acquired is sunk and no part of their value. 22023 for a purpose other than acquisition and retention, an infinite ended_at, a window, period or lag; 42703, 42804.';
 
 -- ---------- payback by cohort ----------
 

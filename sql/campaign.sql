@@ -126,6 +126,16 @@ COMMENT ON COLUMN cvm.campaign_effect_row.standardised_difference IS 'difference
 COMMENT ON COLUMN cvm.campaign_effect_row.warning IS 'not_alike_before: the trends differ (p < 5 %); levels_differ_before: the means do, by more than a quarter of a standard deviation; one_period_before: the trends can not be compared';
 COMMENT ON COLUMN cvm.campaign_effect_row.reason IS 'why there is no effect: ends_before_start, nobody_reached, unfinished (the period after the start is not over), no_known_customers (nobody reached was a customer before the first period), no_comparison, no_model and no_residual_value (clv), too_few, no_variance';
 
+CREATE FUNCTION cvm.check_movement(days integer, periods_before integer, most_customers integer) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF num_nulls(days, periods_before, most_customers) > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'days, periods_before and most_customers must not be null', HINT = 'Leave one out to have its default.';
+    END IF;
+    PERFORM cvm.argument('days', days, 1, 3653), cvm.argument('periods_before', periods_before, 1, 24), cvm.argument('most_customers', most_customers, 2, 1e9);
+END $$;
+COMMENT ON FUNCTION cvm.check_movement(integer, integer, integer) IS 'Nothing, if these arguments of cvm.campaign_effects and cvm.loyalty_effects will do: 1 to 3653 days, 1 to 24 periods before, at least 2 customers of a group. Else 22023, and 22004 for null.';
+
 CREATE FUNCTION cvm.campaign_effects(portfolio text, campaign text DEFAULT NULL, comparison regclass DEFAULT NULL, days integer DEFAULT 30, periods_before integer DEFAULT 3,
     most_customers integer DEFAULT 20000, from_on date DEFAULT NULL) RETURNS SETOF cvm.campaign_effect_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB' AS $$
@@ -138,7 +148,7 @@ DECLARE
     value text;
     has_cost boolean;
 BEGIN
-    PERFORM cvm.argument('days', campaign_effects.days, 1, 3653), cvm.argument('periods_before', campaign_effects.periods_before, 1, 24), cvm.argument('most_customers', campaign_effects.most_customers, 2, 1e9);
+    PERFORM cvm.check_movement(campaign_effects.days, campaign_effects.periods_before, campaign_effects.most_customers);
     SELECT f.relation, f.columns, f.time_zone INTO feed FROM cvm.measured_feed(portfolio, 'touchpoints') f;
     IF NOT feed.columns ? 'campaign' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('the touchpoints feed of portfolio "%s" maps no column as campaign', portfolio),

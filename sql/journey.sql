@@ -418,6 +418,9 @@ CREATE FUNCTION cvm.journey_gaps_of(touchpoints regclass, touchpoint_columns jso
     questions jsonb DEFAULT '{"*": "ease"}', low_effort_score float8 DEFAULT 5) RETURNS SETOF cvm.journey_gap_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB' AS $$
 BEGIN
+    IF low_effort_score IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'low_effort_score must not be null', HINT = 'Leave it out to have its default.';
+    END IF;
     PERFORM cvm.argument('low_effort_score', low_effort_score, 1, 7);
     RETURN QUERY EXECUTE format('
         WITH %s, bare AS (SELECT y.place, count(*) FILTER (WHERE y.touchpoints = 0) AS n, sum(y.touchpoints)::bigint AS touchpoints FROM stay y GROUP BY 1),

@@ -141,7 +141,11 @@ BEGIN
     EXECUTE format('SELECT jsonb_agg(to_jsonb(r)) FROM (
         SELECT t.position, t.stage, t.event, t.touchpoint_stage, t.channel, t.campaign, t.entered_from, t.moves_back, t.after_days
         FROM %I.journey_stage_rule t ORDER BY t.position LIMIT 1001) r', s) INTO rules;
+    IF rules IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('the journey has no rules: table %I.journey_stage_rule is empty', s),
+            HINT = format('Drop the table and make it again with the default rules: SELECT cvm.create_journey_rules(%L); or insert rules of your own (doc/journey.md).', s);
+    END IF;
     -- no name is looked up from here on: what the table really is may have set another search_path
-    RETURN cvm.check_journey_rules(coalesce(rules, '[]'));
+    RETURN cvm.check_journey_rules(rules);
 END $$;
-COMMENT ON FUNCTION cvm.journey_rules(text) IS 'The rules of a portfolio''s journey, of its table journey_stage_rule. 42P01 where that is gone, 42704, 42501, and the errors of cvm.check_journey_rules.';
+COMMENT ON FUNCTION cvm.journey_rules(text) IS 'The rules of a portfolio''s journey, of its table journey_stage_rule. 42P01 where that is gone, 22023 where it is empty, 42704, 42501, and the errors of cvm.check_journey_rules.';

@@ -102,6 +102,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run record := cvm.published_run(portfolio);
 BEGIN
+    IF level IS NULL OR least_p_alive IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'level and least_p_alive must not be null', HINT = 'Leave one out to have its default.';
+    END IF;
     RETURN QUERY EXECUTE format('
         SELECT w.customer_id::text, w.segment, w.days_silent, cvm.span(w.history, ''1 day'') / cvm.repeat_periods(w.history), w.probability, w.p_alive, w.residual_value
         FROM (SELECT s.*, cvm.silence_probability(s.history, $1) AS probability FROM %I.score s
@@ -110,4 +113,4 @@ BEGIN
     USING run.as_of, cvm.argument('level', level, 0, 1), cvm.argument('least_p_alive', least_p_alive, 0, 1);
 END $$;
 COMMENT ON FUNCTION cvm.early_warning(text, float8, float8) IS
-'Customers of the published run whose silence is out of their own rhythm (cvm.silence_probability below level) while the model still has them alive (p_alive at least least_p_alive), the most valuable first. mean_gap: days between purchases so far. 42704 unknown portfolio, 42501 for others than its owner, 55000 before the first recompute, 22023 for a level or least_p_alive outside 0 to 1.';
+'Customers of the published run whose silence is out of their own rhythm (cvm.silence_probability below level) while the model still has them alive (p_alive at least least_p_alive), the most valuable first. mean_gap: days between purchases so far. 42704 unknown portfolio, 42501 for others than its owner, 55000 before the first recompute, 22023 for a level or least_p_alive outside 0 to 1, 22004 null.';

@@ -140,7 +140,7 @@ DECLARE
     tiers jsonb := cvm.portfolio_tiers(portfolio);
 BEGIN
     PERFORM cvm.check_window(from_on, to_on);
-    PERFORM cvm.argument('days', loyalty_effects.days, 1, 3653), cvm.argument('periods_before', loyalty_effects.periods_before, 1, 24), cvm.argument('most_customers', loyalty_effects.most_customers, 2, 1e9);
+    PERFORM cvm.check_movement(loyalty_effects.days, loyalty_effects.periods_before, loyalty_effects.most_customers);
     through := to_on + loyalty_effects.days;
     RETURN QUERY EXECUTE format('
         WITH purchase AS MATERIALIZED (SELECT p.customer, p.at, p.amount, p.is_purchase, (p.at AT TIME ZONE %1$L)::date AS day FROM (%2$s) p),

@@ -26,7 +26,9 @@ RETURNS TABLE (n integer, starts_on date, ends_on date, is_complete boolean)
 LANGUAGE plpgsql IMMUTABLE ROWS 36 SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
 BEGIN
     PERFORM cvm.check_window(from_on, to_on);
-    IF period IS NULL OR from_on + period < from_on + 1 OR (from_on + period)::date <> from_on + period THEN
+    -- a month less 30 days would begin later periods before earlier ones
+    IF period IS NULL OR from_on + period < from_on + 1 OR (from_on + period)::date <> from_on + period
+       OR extract(day FROM period) < 0 OR extract(month FROM period) < 0 OR extract(year FROM period) < 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('a period can not be %s', coalesce(period::text, 'null')),
             HINT = 'Give whole days, weeks, months or years, such as interval ''1 month''.';
@@ -47,7 +49,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION cvm.window_periods(date, date, interval) IS
-'Periods of a window, counted from its first day: period n begins at from_on + n x period. The last is cut at to_on; is_complete says whether any is. 22023 unless from_on < to_on and the period is whole days, months or years; 54000 for more than 10000.';
+'Periods of a window, counted from its first day: period n begins at from_on + n x period. The last is cut at to_on; is_complete says whether any is. 22023 unless from_on < to_on and the period is whole days, months or years, none of them negative; 54000 for more than 10000.';
 
 -- A time as an instant: a timestamp is read in the time zone, a date is its midnight there.
 CREATE FUNCTION cvm.instant_expression(type oid, "column" text, time_zone text) RETURNS text
@@ -293,17 +295,22 @@ BEGIN
     END IF;
     BEGIN
         PERFORM cvm.check_measured_feed(portfolio, kind);
-        EXECUTE format('SELECT count(*) FILTER (WHERE %s) AS lacking, count(*) FILTER (WHERE NOT isfinite(f.%I)) AS odd, count(*) FILTER (WHERE isfinite(f.%2$I) AND f.%2$I > now()) AS later FROM %s AS f',
+        EXECUTE format('SELECT count(*) FILTER (WHERE %s) AS lacking, count(*) FILTER (WHERE NOT isfinite(f.%I)) AS odd, count(*) FILTER (WHERE isfinite(f.%2$I) AND f.%2$I > now()) AS later, %4$s AS endless FROM %3$s AS f',
                        (SELECT string_agg(format('f.%I IS NULL', feed.columns ->> r), ' OR ') FROM unnest(required) AS r), feed.columns ->> 'at',
-                       format('%I.%I', feed.relation_schema, feed.relation_name)) INTO n;
+                       format('%I.%I', feed.relation_schema, feed.relation_name),
+                       CASE WHEN feed.columns ? 'cost' THEN format('count(*) FILTER (WHERE f.%I::numeric IN (''NaN'', ''Infinity'', ''-Infinity''))', feed.columns ->> 'cost') ELSE '0' END) INTO n;
         -- a function of the feed may have set another
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
         level := 'error';
+        hint := coalesce(nullif(hint, ''), format('It comes from reading %I.%I, the feed of %s.', feed.relation_schema, feed.relation_name, kind));
         RETURN NEXT;
         RETURN;
     END;
+    IF n.endless > 0 THEN
+        RETURN QUERY SELECT 'error', cvm.counted(n.endless, '%s row', '%s rows') || format(' of %s with a cost that is not a finite number', kind), 'A recompute stops there (22023): correct it, or make it NULL.';
+    END IF;
     RETURN QUERY
     SELECT 'warning', f.finding, f.hint FROM (VALUES
         (n.lacking, cvm.counted(n.lacking, '%s row', '%s rows') || format(' of %s without %s or %s', kind, array_to_string(trim_array(required, 1), ', '), required[cardinality(required)]), 'They are left out.'),

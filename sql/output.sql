@@ -17,7 +17,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('customer', true, 'repeat_periods', 'periods with a purchase after the first; 0 also without any purchase, then first_at is NULL'),
     ('customer', true, 'realised_value', 'value to date: all amounts and payments of subscriptions x margin, undiscounted, currency units'),
     ('customer', true, 'subscriptions', 'subscriptions that run at as_of; 0 if all have ended, NULL if the customer never had one'),
-    ('clv', true, NULL, 'Customer lifetime value: realised, residual and their sum, all on the value basis that cvm.portfolios states. Realised value is an exact sum, so numeric; expectations are double precision.'),
+    ('clv', true, NULL, 'Customer lifetime value: realised, residual and their sum, all on the value basis that cvm.portfolios states. Realised value is an exact sum, rounded to four decimals, so numeric; expectations are double precision.'),
     ('clv', true, 'customer_id', 'customer'),
     ('clv', true, 'as_of', 'instant at which everything is computed'),
     ('clv', true, 'method', 'how the score came about: full, penalised, simpler, shrunk; NULL if not scored; of purchases and subscriptions the lower'),
@@ -48,7 +48,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('equity', true, 'is_total', 'true for the total'),
     ('equity', true, 'customers', 'number of customers'),
     ('equity', true, 'expected_active', 'sum of p_alive'),
-    ('equity', true, 'realised_value', 'sum of realised values, currency units; exact, so numeric'),
+    ('equity', true, 'realised_value', 'sum of realised values, currency units; rounded to four decimals a customer and exact from there, so numeric'),
     ('equity', true, 'residual_value', 'sum of residual values: customer equity, currency units'),
     ('equity', true, 'residual_low', '5 % quantile of the sum''s predictive distribution, the uncertainty of the fitted parameters included (not the sum of the customers'' quantiles); NULL where that is not known of all of them'),
     ('equity', true, 'residual_high', '95 % quantile of the sum''s predictive distribution; NULL likewise'),
@@ -120,7 +120,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('customer_value', true, 'orders', 'number of orders'),
     ('customer_value', true, 'repeat_periods', 'periods with a purchase after the first; 0 also without any purchase'),
     ('customer_value', true, 'mean_spend', 'mean amount per repeat period, before margin; NULL without one; not that of segment_summary, which is per order'),
-    ('customer_value', true, 'realised_value', 'value to date; an exact sum, so numeric (expectations are double precision)'),
+    ('customer_value', true, 'realised_value', 'value to date, rounded to four decimals, so numeric (expectations are double precision)'),
     ('customer_value', true, 'residual_value', 'expected discounted future value'),
     ('customer_value', true, 'residual_low', '5 % quantile of the residual value; NULL where its uncertainty is not known'),
     ('customer_value', true, 'residual_high', '95 % quantile of the residual value; NULL likewise'),
@@ -276,7 +276,7 @@ BEGIN
     EXECUTE format('CREATE TABLE %I.forgotten (customer_id %s%s NOT NULL, forgotten_at timestamptz NOT NULL DEFAULT clock_timestamp())', s, customer_type, customer_collation);
     EXECUTE format('CREATE TABLE %I.forgotten_value (run_id bigint NOT NULL, segment text NOT NULL, residual_value float8 NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_rule (
-        position integer PRIMARY KEY, segment text NOT NULL CHECK (segment <> ''all''), predicate text NOT NULL)', s);
+        position integer PRIMARY KEY, segment text NOT NULL CONSTRAINT all_is_the_name_of_the_total CHECK (segment <> ''all'') CONSTRAINT a_segment_has_a_name CHECK (segment <> ''''), predicate text NOT NULL)', s);
     EXECUTE format('CREATE TABLE %I.segment_stat (
         run_id bigint, segment text, customers bigint NOT NULL, residual_value float8 NOT NULL, p_alive float8,
         orders bigint NOT NULL, mean_spend float8, equity_share float8, PRIMARY KEY (run_id, segment))', s);

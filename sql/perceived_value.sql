@@ -51,7 +51,7 @@ COMMENT ON FUNCTION cvm.relative_price(float8[], float8[], float8[]) IS
 CREATE FUNCTION cvm.worth_paid_for(own_score float8, competitor_scores float8[]) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN cvm.argument('own_score', own_score, 0)
-       / nullif((SELECT avg(s ORDER BY s) FROM unnest(cvm.numbers('a score of a competitor', array_remove(competitor_scores, NULL), 0)) AS s), 0);
+       / nullif((SELECT avg(s ORDER BY s) FROM unnest(cvm.numbers('a score of a competitor', ARRAY(SELECT c FROM unnest(competitor_scores) AS c WHERE c IS NOT NULL), 0)) AS s), 0);
 COMMENT ON FUNCTION cvm.worth_paid_for(float8, float8[]) IS
 'Customer value added (CVA; Gale 1994): own mean score on "worth what paid for" / mean of the competitors'' scores; above 1 is better value. Often printed x 100. Competitors without a rating (NULL) are left out; NULL if none has one, or all have 0. 22023 for negative scores and what is not finite. Not the economic value added of the same abbreviation.';
 
@@ -158,7 +158,7 @@ BEGIN ATOMIC
         WHERE cvm.argument('the difference between the lengths of brands and start', cardinality(brands) - cardinality(start), 0, 0) = 0
     )
     SELECT b.brand, b.share / nullif((SELECT sum(s ORDER BY s) FROM unnest(start) AS s), 0), b.value, cvm.brand_equity(b.value, population), b.equity_share
-    FROM valued, LATERAL unnest(brands, start, valued.v, cvm.equity_share(valued.v)) WITH ORDINALITY AS b(brand, share, value, equity_share, n)
+    FROM valued, LATERAL unnest(brands, cvm.numbers('a probability of a brand now', start, 0, 1), valued.v, cvm.equity_share(valued.v)) WITH ORDINALITY AS b(brand, share, value, equity_share, n)
     ORDER BY b.n;
 END;
 COMMENT ON FUNCTION cvm.market_equity(text[], float8[], float8[], float8, float8, float8, float8, float8, integer) IS
@@ -171,7 +171,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 DECLARE
     n integer := cardinality(brands);
     k integer := cardinality(drivers);
-    own integer := array_position(brands, brand) - array_lower(brands, 1) + 1;
+    own integer := (SELECT min(u.i) FROM unnest(brands) WITH ORDINALITY AS u(b, i) WHERE u.b = brand);
     rated float8[] := ARRAY(SELECT r FROM unnest(cvm.numbers('a rating', ratings)) WITH ORDINALITY AS u(r, i) ORDER BY i);
     utilities float8[];
     better float8[];

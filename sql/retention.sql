@@ -74,8 +74,8 @@ COMMENT ON FUNCTION cvm.churned_by_silence(float8, float8) IS
 CREATE FUNCTION cvm.churned_by_gap(days_silent float8, gaps float8[], population_gap float8 DEFAULT NULL, quantile float8 DEFAULT 0.95) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN cvm.argument('days_silent', days_silent, 0) >
-    CASE WHEN cardinality(gaps) >= 3
-         THEN (SELECT percentile_cont(cvm.argument('quantile', quantile, 0, 1)) WITHIN GROUP (ORDER BY g) FROM unnest(cvm.numbers('a gap', gaps, 0)) AS g)
+    CASE WHEN cardinality(cvm.numbers('a gap', gaps, 0)) >= 3
+         THEN (SELECT percentile_cont(cvm.argument('quantile', quantile, 0, 1)) WITHIN GROUP (ORDER BY g) FROM unnest(gaps) AS g)
          ELSE cvm.argument('population_gap', population_gap, 0) END;
 COMMENT ON FUNCTION cvm.churned_by_gap(float8, float8[], float8, float8) IS
 'Churn by a customer''s own rhythm: silent for longer than the quantile (interpolated) of its own gaps between purchases, in days; with fewer than three gaps, longer than population_gap, and NULL without one. At 95 % one gap in twenty of a loyal customer is called churn. 22023 outside the domain.';

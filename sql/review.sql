@@ -151,7 +151,15 @@ CREATE FUNCTION cvm.review_mentions(portfolio text, query text, from_on date DEF
     OUT n bigint, OUT mentioning bigint, OUT share float8, OUT low float8, OUT high float8, OUT mean_mentioning float8, OUT mean_others float8,
     OUT difference float8, OUT difference_low float8, OUT difference_high float8, OUT reason text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    language regconfig := cvm.review_language((cvm.own_portfolio(portfolio)).options);
 BEGIN
+    -- what nobody can mention has no share: 0 would say that nobody did
+    IF coalesce(numnode(websearch_to_tsquery(language, query)), 0) = 0 THEN
+        SELECT count(*) INTO n FROM cvm.review_rows(portfolio, from_on, to_on) r WHERE r.review IS NOT NULL;
+        reason := 'no word to look for';
+        RETURN;
+    END IF;
     EXECUTE '
         WITH row AS MATERIALIZED (
             SELECT r.rating, to_tsvector($5, r.review) @@ websearch_to_tsquery($5, $2) AS mentions FROM cvm.review_rows($1, $3, $4) r WHERE r.review IS NOT NULL)
@@ -159,7 +167,7 @@ BEGIN
                avg(r.rating) FILTER (WHERE r.mentions), avg(r.rating) FILTER (WHERE NOT r.mentions), d.difference, d.low, d.high, CASE WHEN count(*) = 0 THEN ''no reviews with text'' ELSE d.reason END
         FROM row r CROSS JOIN (SELECT (cvm.difference_in_means(e.mentions, e.rating)).* FROM row e) d GROUP BY d.difference, d.low, d.high, d.reason'
         INTO n, mentioning, share, low, high, mean_mentioning, mean_others, difference, difference_low, difference_high, reason
-        USING portfolio, query, from_on, to_on, cvm.review_language((cvm.own_portfolio(portfolio)).options);
+        USING portfolio, query, from_on, to_on, language;
     IF n IS NULL THEN
         n := 0;
         mentioning := 0;
@@ -167,4 +175,4 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION cvm.review_mentions(text, text, date, date) IS
-'Share of the reviews with text that match a query (cvm.review_search), with its 95 % interval (Wilson 1927), and the mean ratings of those and of the others with the interval of their difference (Welch 1947). reason says why a value is NULL. Errors as cvm.review_rows.';
+'Share of the reviews with text that match a query (cvm.review_search), with its 95 % interval (Wilson 1927), and the mean ratings of those and of the others with the interval of their difference (Welch 1947). All NULL for a query without a word, such as stop words alone. reason says why a value is NULL. Errors as cvm.review_rows.';

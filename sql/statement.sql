@@ -26,7 +26,7 @@ BEGIN
     IF wanted IS NOT NULL THEN
         EXECUTE format('SELECT string_agg(n.as_of::text, '', '' ORDER BY n.as_of) FROM (
             SELECT r.as_of FROM (SELECT e.to_as_of AS as_of FROM %1$I.equity_statement e WHERE e.is_total UNION SELECT e.from_as_of FROM %1$I.equity_statement e WHERE e.is_total) r
-            ORDER BY abs(extract(epoch FROM r.as_of - $1)) LIMIT 3) n', s) INTO known USING wanted;
+            ORDER BY abs(extract(epoch FROM r.as_of) - extract(epoch FROM $1)), r.as_of DESC LIMIT 3) n', s) INTO known USING wanted;
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('portfolio "%s" has no statement from or to %s', portfolio, wanted),
             HINT = coalesce(format('The nearest dates are %s.', known), 'Statements are made from the second recompute on.');
     END IF;
@@ -163,7 +163,7 @@ BEGIN
     ELSIF from_as_of > to_as_of THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('moves can not be from %s to %s', from_as_of, to_as_of), HINT = 'They lead from an earlier date to a later one.';
     END IF;
-    EXECUTE format('SELECT min(d.as_of), (SELECT string_agg(n.as_of::text, '', '' ORDER BY n.as_of) FROM (SELECT e.as_of FROM %1$I.equity e WHERE e.is_total ORDER BY abs(extract(epoch FROM e.as_of - min(d.as_of))) LIMIT 3) n)
+    EXECUTE format('SELECT min(d.as_of), (SELECT string_agg(n.as_of::text, '', '' ORDER BY n.as_of) FROM (SELECT e.as_of FROM %1$I.equity e WHERE e.is_total ORDER BY abs(extract(epoch FROM e.as_of) - extract(epoch FROM min(d.as_of))), e.as_of DESC LIMIT 3) n)
         FROM unnest(ARRAY[$1, $2]) AS d(as_of) WHERE NOT EXISTS (SELECT FROM %1$I.equity e WHERE e.as_of = d.as_of)', s) INTO unknown, known USING from_as_of, to_as_of;
     IF unknown IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('portfolio "%s" was not computed as of %s', portfolio, unknown),

@@ -37,6 +37,11 @@ design_argument(FunctionCallInfo fcinfo, int n, bool by_power)
 
 	if (by_power)
 		design.power = cvm_open_argument(fcinfo, ++n, "power", 0, 1);
+	if (by_power && design.power <= 0.5 * design.alpha)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("power %.15g is outside its domain", design.power),
+				 errdetail("It must be above alpha / 2, %.15g: so often a test finds an effect of this sign where there is none.", 0.5 * design.alpha)));
 	design.ratio = cvm_open_argument(fcinfo, ++n, "ratio", 0, INFINITY);
 	return design;
 }

@@ -136,6 +136,8 @@ cvm_try_candidate(Validation *v, Candidate *candidate)
 
 		if (candidate->plan->attributes.query)
 			covariates = cvm_covariates_fit(candidate->plan, candidate->reading->population, v->context, true, &candidate->failure);
+		if (covariates)
+			candidate->rung = Max(candidate->rung, cvm_covariates_rung(covariates));
 		if (candidate->failure == NULL)
 			predict(v, candidate, &fit, covariates, has_spend ? spend_fit.theta : NULL);
 	}

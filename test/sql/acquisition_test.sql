@@ -72,6 +72,8 @@ SELECT cohort_on, lifetime_value, value_to_cost, reason FROM cvm.payback_of('ord
 \set VERBOSITY terse
 SELECT cvm.acquisition_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01', '0 days');
 SELECT cvm.acquisition_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01', '12 hours');
+-- whose second period would begin before the first
+SELECT cvm.acquisition_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01', '1 month -30 days');
 SELECT cvm.acquisition_of('orders', :'buy', 'spend', :'pay', '1924-01-01', '2024-05-01', '1 day');
 SELECT cvm.acquisition_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01', lag_periods => -1);
 SELECT cvm.acquisition_of('orders', :'buy', 'spend', '{"amount": "amount"}', '2024-01-01', '2024-05-01');
@@ -79,6 +81,9 @@ SELECT cvm.payback_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-
 INSERT INTO spend VALUES ('2024-01-01', NULL, 1, 'search', 'party');
 SELECT cvm.acquisition_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01');
 DELETE FROM spend WHERE purpose = 'party';
+INSERT INTO spend VALUES ('2024-01-31', 'infinity', 1, 'search', NULL);
+SELECT cvm.acquisition_of('orders', :'buy', 'spend', :'pay', '2024-01-01', '2024-05-01');
+DELETE FROM spend WHERE ended_at = 'infinity';
 \set VERBOSITY default
 
 -- of a portfolio

@@ -207,6 +207,8 @@ SELECT * FROM cvm.sequential_test(1, 0, 1);
 SELECT * FROM cvm.sequential_test(1, 1, 0);
 SELECT cvm.sample_size_means(0, 1);
 SELECT cvm.sample_size_means(1, 1, power => 1);
+SELECT cvm.sample_size_means(1, 10, power => 0.01);
+SELECT cvm.mde_means(100, 1, power => 0.025);
 SELECT cvm.sample_size_proportions(0.1, 0.1);
 SELECT cvm.sample_size_proportions(0, 0.1);
 SELECT cvm.power_proportions(100, 0.1, 1.2);

@@ -204,10 +204,28 @@ UPDATE cvm_jour.journey_stage_rule SET entered_from = CASE event WHEN 'lapse' TH
 SELECT level, finding, hint FROM cvm.check('jour') WHERE finding ~ 'loop';
 CALL cvm.recompute('jour', '2024-04-01');
 SELECT count(*) FROM cvm_jour.journey_stage;
+BEGIN;
+DELETE FROM cvm_jour.journey_stage_rule;
+SELECT level, finding, hint FROM cvm.check('jour') WHERE finding ~ 'journey';
+SELECT cvm.journey_stages('jour');
+ROLLBACK;
 DROP TABLE cvm_jour.journey_stage_rule;
 CALL cvm.recompute('jour', '2024-04-01');
 SELECT cvm.create_journey_rules('cvm_jour');
 CALL cvm.recompute('jour', '2024-04-01');
+SELECT cvm.journey_gaps('jour', low_effort_score => NULL);
+-- a cost that is no number is found before it stops a recompute
+BEGIN;
+UPDATE touch SET cost = 'Infinity' WHERE ctid = (SELECT min(ctid) FROM touch WHERE at < '2024-04-01');
+SELECT level, finding, hint FROM cvm.check('jour') WHERE finding ~ 'cost';
+CALL cvm.recompute('jour', '2024-04-01');
+ROLLBACK;
+-- and so is a view that fails
+BEGIN;
+ALTER TABLE touch RENAME TO touch_table;
+CREATE VIEW touch AS SELECT customer, at, stage, channel, campaign, cost / (length(customer) - length(customer)) AS cost FROM touch_table;
+SELECT level, finding, hint FROM cvm.check('jour') WHERE finding ~ 'zero';
+ROLLBACK;
 -- readers, and the dictionary
 CREATE ROLE regress_journey;
 SELECT cvm.grant_read('jour', 'regress_journey');

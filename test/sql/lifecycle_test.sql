@@ -55,6 +55,7 @@ SELECT count(*) > 5 AS some, bool_and(w.silence_probability < 0.05 AND w.p_alive
        count(*) = (SELECT count(*) FROM cvm_rhythm.customer d JOIN cvm_rhythm.churn h USING (customer_id) WHERE h.p_alive >= 0.5 AND cvm.early_warning(d.history, '2024-09-01 00:00+00')) AS all_of_them
 FROM cvm.early_warning('rhythm') w JOIN cvm_rhythm.customer c ON c.customer_id::text = w.customer_id;
 SELECT count(*) AS nobody FROM cvm.early_warning('rhythm', level => 0);
+SELECT * FROM cvm.early_warning('rhythm', level => NULL);
 SELECT cvm.drop_portfolio('rhythm') \g /dev/null
 
 -- ---------- value by churn ----------

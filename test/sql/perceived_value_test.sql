@@ -105,6 +105,8 @@ SELECT cvm.quality_ratio('{.5,.5}', '{8}', '{7,7}');
 SELECT cvm.quality_ratio('{.5,.5}', '{8,7}', '{7}');
 SELECT cvm.quality_ratio('{.5,.5}', '{8,NULL}', '{7,7}');
 SELECT cvm.worth_paid_for(-8, '{7}');
+-- a matrix of scores is the scores in it
+SELECT cvm.worth_paid_for(8, '{{7,8},{NULL,9}}');
 SELECT cvm.value_band(-1);
 SELECT * FROM cvm.value_map('{A,B}', '{{8,7},{7,6}}', '{1,1}', '{12,10}', 1);
 SELECT * FROM cvm.value_map('{A,B}', '{{8,7},{7,6}}', '{1,1}', '{12,10}', 1.2);
@@ -119,6 +121,9 @@ SELECT cvm.switching_matrix('{1,NaN}');
 SELECT * FROM cvm.market_equity('{A,B}', '{.5,.3,.2}', '{{1,0,0},{0,1,0},{0,0,1}}', 2, 100, 0.3, 0.1, 1000);
 SELECT * FROM cvm.market_equity('{A,B}', '{.5,.5}', '{{1,0},{0,1}}', 2, 100, 0.3, 0.1, -1);
 SELECT * FROM cvm.market_equity('{A,B}', '{.5,.5}', '{{.5,.6},{0,1}}', 2, 100, 0.3, 0.1, 1000);
+-- a share is checked also where there is no value
+SELECT * FROM cvm.market_equity('{A,B}', '{Infinity,1}', '{{1,0},{0,1}}', NULL, 100, 0.3, 0.1, 1000);
+SELECT * FROM cvm.equity_drivers('{{A},{B}}', 'Z', '{q}', '{{5},{7}}', '{.3}', 1, '{.5,.5}', 2, 100, 0.3, 0.1, 1000, '{1}', '{10}');
 SELECT * FROM cvm.market_equity('{A,B}', '{.5,.5}', '{{1,0},{0,1}}', 2, 100, 0.3, 0, 1000);
 SELECT * FROM cvm.equity_drivers('{A,B}', 'Z', '{q}', '{{5},{7}}', '{.3}', 1, '{.5,.5}', 2, 100, 0.3, 0.1, 1000, '{1}', '{10}');
 SELECT * FROM cvm.equity_drivers('{A,B}', 'A', '{q}', '{{5},{7}}', '{.3,.2}', 1, '{.5,.5}', 2, 100, 0.3, 0.1, 1000, '{1}', '{10}');

@@ -34,6 +34,8 @@ SELECT count(*) FROM cvm.review_search('shop', '"fast delivery" -late');
 SELECT n, mentioning, agrees(share, 4 / 21.0) AS share, agrees(m.low, w.low) AND agrees(m.high, w.high) AS wilson, agrees(mean_mentioning, 3) AS mean_mentioning, agrees(difference, 3 - 82 / 17.0, 1e-9) AS difference, difference_low < difference AND difference < difference_high AS within, m.reason
 FROM cvm.review_mentions('shop', 'late', to_on => '2024-08-02') m, cvm.score_interval(cvm.with_measure('mean {0..1 high, 0:17, 1:4}', 'top-1')) w;
 SELECT * FROM cvm.review_mentions('shop', 'late', '2020-01-01', '2020-02-01');
+-- words that no review can be found by: no share, and not one of 0
+SELECT q AS query, m.n > 0 AS reviews, m.mentioning, m.share, m.low, m.difference, m.reason FROM unnest('{the,"",NULL}'::text[]) WITH ORDINALITY AS u(q, i), cvm.review_mentions('shop', q) m ORDER BY i;
 \set VERBOSITY terse
 SELECT cvm.alter_portfolio('shop', '{"review_language": "klingon"}');
 SELECT cvm.alter_portfolio('shop', '{"review_scale": {"lowest": 1, "highest": 5}}');

@@ -194,6 +194,8 @@ CALL cvm.recompute('shop', '2024-06-01 00:00+00');
 UPDATE cvm_shop.segment_rule SET predicate = '1 / (cvm.orders(history) - cvm.orders(history)) > 0' WHERE position = 1;
 CALL cvm.recompute('shop', '2024-06-01 00:00+00');
 DELETE FROM cvm_shop.segment_rule WHERE position = 1;
+INSERT INTO cvm_shop.segment_rule (position, segment, predicate) VALUES (1, 'all', 'true');
+INSERT INTO cvm_shop.segment_rule (position, segment, predicate) VALUES (1, '', 'true');
 SELECT DISTINCT as_of AT TIME ZONE 'UTC' AS as_of FROM cvm_shop.clv;
 SELECT status, sqlstate, count(*) FROM cvm.run WHERE portfolio = 'shop' GROUP BY 1, 2 ORDER BY 1, 2;
 

@@ -105,6 +105,8 @@ SELECT cvm.payback_periods(125, 24, 1.1);
 SELECT cvm.payback_periods(125, 24, 0.9, -0.1);
 SELECT cvm.churned_by_silence(-1, 90);
 SELECT cvm.churned_by_gap(10, '{10,20,-1}');
+-- too few gaps to count are checked all the same
+SELECT cvm.churned_by_gap(10, '{-1}', population_gap => 5);
 SELECT cvm.churned_by_gap(10, '{10,20,30}', quantile => 1.5);
 SELECT cvm.churned_by_model(1.5);
 DROP SCHEMA retention_test CASCADE;

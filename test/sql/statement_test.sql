@@ -154,6 +154,9 @@ SELECT sum(customers) FILTER (WHERE to_segment IS NOT NULL) = (SELECT count(*) F
 SELECT cvm.equity_statement('st', '2023-08-15 18:00+00', '2023-08-01 12:00+00');
 SELECT cvm.equity_statement('st', '2023-08-02', '2023-08-15 18:00+00');
 SELECT cvm.equity_statement('st', NULL, '2023-08-15 18:00+00');
+SELECT cvm.equity_statement('st', '-infinity', '2023-08-15 18:00+00');
+SELECT cvm.equity_statement('st', '2023-08-15 18:00+00', 'infinity');
+SELECT cvm.segment_moves('st', '2023-08-15 18:00+00', 'infinity');
 SELECT cvm.equity_statement('nobody', '2023-08-02', '2023-08-15 18:00+00');
 SELECT cvm.explain('st', '424242');
 SELECT cvm.explain('st', NULL);
