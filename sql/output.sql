@@ -138,6 +138,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('customer_value', true, 'method', 'how the score came about'),
     ('customer_value', true, 'status', 'whether the customer is scored'),
     ('customer_value', true, 'subscriptions', 'subscriptions that run; NULL without any'),
+    ('customer_value', true, 'lifecycle_stage', 'stage by the rhythm of his purchases, of his own from three gaps on: prospect, new, active, loyal, at risk, lapsed, churned, won back (cvm.lifecycle_stage); NULL of subscribers who never bought, and where nobody came back'),
     ('nps_by_period', true, NULL, 'Net promoter score by month, in all and by segment, with its interval and change: cvm.nps_by_period of the last 24 months.'),
     ('satisfaction_summary', true, NULL, 'Answers to every question, in all and by dimension, channel, kind and segment: cvm.satisfaction_summary of the last 12 months.'),
     ('answer_value', true, NULL, 'What customers are worth by their latest answer: cvm.value_by_answer of the last 12 months.'),
@@ -262,7 +263,7 @@ BEGIN
         next_purchase_on date, days_silent integer, is_lapsed boolean, realised_value numeric(19,4) NOT NULL,
         recency_score smallint, frequency_score smallint, monetary_score smallint,
         segment text NOT NULL, since timestamptz NOT NULL,
-        subscriptions integer, contract_model_id bigint, purchase_weight float8, changes float8[]) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
+        subscriptions integer, contract_model_id bigint, purchase_weight float8, lifecycle_stage text, changes float8[]) PARTITION BY LIST (run_id)', s, customer_type, customer_collation);
     EXECUTE format('CREATE TABLE %I.published (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), run_id bigint NOT NULL, as_of timestamptz NOT NULL,
         published_at timestamptz NOT NULL, published_xid bigint NOT NULL,
@@ -337,7 +338,7 @@ BEGIN
                s.realised_value::float8 + s.residual_value AS lifetime_value, p.currency,
                s.expected_purchases, s.expected_spend, s.p_alive, s.p_no_purchase AS churn_risk, s.value_at_risk,
                s.days_silent, s.is_lapsed, s.next_purchase_on,
-               coalesce(s.contract_model_id, p.purchase_model_id) AS model_id, s.method, s.status, s.subscriptions %s',
+               coalesce(s.contract_model_id, p.purchase_model_id) AS model_id, s.method, s.status, s.subscriptions, s.lifecycle_stage %s',
         s, customer_base_type, source);
     PERFORM cvm.create_concentration_views(s, source);
     EXECUTE format('CREATE MATERIALIZED VIEW %I.report_window AS SELECT r.* FROM cvm.report_window_report(%L) r', s, portfolio);

@@ -173,6 +173,15 @@ typedef struct CustomerKey
 } CustomerKey;
 
 /*
+ * Silences, in whole periods, beyond which a customer's lifecycle stage changes: the
+ * median of gaps, and those of being at risk, lapsed and churned.  -1: not known.
+ */
+typedef struct LifecycleCuts
+{
+	int32		cut[4];
+} LifecycleCuts;
+
+/*
  * One customer; the key's bytes follow unless it is passed by value, then the subscriptions if there are any,
  * and histories for the statement.
  */
@@ -181,6 +190,9 @@ typedef struct CustomerRecord
 	PurchaseHistory history;
 	Datum		key;			/* if by value */
 	double		own_gap;		/* 95 % quantile of the customer's gaps in periods; < 0 if fewer than 3 gaps */
+	LifecycleCuts own_cuts;		/* likewise */
+	int32		last_gap;		/* -1: none */
+	int32		last_gap_cut;	/* when the last gap was broken off he would have been called churned beyond this; -1: fewer than 3 gaps before it */
 	TimestampTz prior_since;
 	int32		prior_segment;	/* number in Population.prior_segments, -1 if none */
 	double		prior_residual;
@@ -246,6 +258,7 @@ typedef struct Population
 	int64		subscriptions_read;
 	int64		subscriptions_after_as_of;
 	double		gap_quantile;	/* 95 % of all gaps, in periods; < 0 if there are none */
+	LifecycleCuts cuts;
 	double		max_x;
 	double		max_age;		/* in time units */
 	double		recency_cut[4]; /* smallest value that scores 2, 3, 4, 5 */
@@ -329,6 +342,7 @@ typedef struct CustomerValue
 	double		purchase_weight;	/* P(alive) x expected spend of purchases alone, where subscriptions have changed either */
 	int32		days_silent;	/* if scored */
 	int			is_lapsed;		/* -1 unknown */
+	const char *lifecycle_stage;	/* NULL unknown */
 	int64		realised;		/* in 1/10000 of the currency unit */
 	int			recency_score;	/* 0 if the customer never purchased */
 	int			frequency_score;

@@ -46,7 +46,7 @@ typedef enum ScoreColumn
 	COL_RESIDUAL_VALUE, COL_RESIDUAL_LOW, COL_RESIDUAL_HIGH, COL_VALUE_AT_RISK,
 	COL_NEXT_PURCHASE_ON, COL_DAYS_SILENT, COL_IS_LAPSED, COL_REALISED_VALUE,
 	COL_RECENCY_SCORE, COL_FREQUENCY_SCORE, COL_MONETARY_SCORE, COL_SEGMENT, COL_SINCE,
-	COL_SUBSCRIPTIONS, COL_CONTRACT_MODEL_ID, COL_PURCHASE_WEIGHT, COL_CHANGES,
+	COL_SUBSCRIPTIONS, COL_CONTRACT_MODEL_ID, COL_PURCHASE_WEIGHT, COL_LIFECYCLE_STAGE, COL_CHANGES,
 	N_SCORE_COLUMNS
 } ScoreColumn;
 
@@ -84,6 +84,7 @@ static const ColumnSpec columns[N_SCORE_COLUMNS] = {
 	[COL_SUBSCRIPTIONS] = {"subscriptions", INT4OID, -1, false},
 	[COL_CONTRACT_MODEL_ID] = {"contract_model_id", INT8OID, -1, false},
 	[COL_PURCHASE_WEIGHT] = {"purchase_weight", FLOAT8OID, -1, false},
+	[COL_LIFECYCLE_STAGE] = {"lifecycle_stage", TEXTOID, -1, false},
 	[COL_CHANGES] = {"changes", FLOAT8ARRAYOID, -1, false}
 };
 
@@ -443,6 +444,8 @@ write_customer(Writer *writer, const CustomerRecord *record, Size size, const Cu
 		set(writer, slot, COL_SUBSCRIPTIONS, Int32GetDatum(value->subscriptions));
 		set_float(writer, slot, COL_PURCHASE_WEIGHT, value->purchase_weight);
 	}
+	if (value->lifecycle_stage)
+		set(writer, slot, COL_LIFECYCLE_STAGE, word(writer, value->lifecycle_stage));
 	if (value->contracts_alone)
 		set(writer, slot, COL_CONTRACT_MODEL_ID, Int64GetDatum(writer->contract_model_id));
 	set(writer, slot, COL_REALISED_VALUE, NumericGetDatum(int64_div_fast_to_numeric(value->realised, 4)));

@@ -68,7 +68,7 @@ cvm_population_begin(const RecomputePlan *plan, Population *population, MemoryCo
 	stats->population = population;
 	stats->context = context;
 	stats->memory = CurrentMemoryContext;
-	population->gap_quantile = -1;
+	population->gap_quantile = population->cuts.cut[0] = -1;
 	population->cohorts = MemoryContextAllocZero(context, sizeof(CohortRow *) * CVM_COHORT_MONTHS);
 	return stats;
 }
@@ -152,23 +152,53 @@ sort_gaps(int32 *gaps, int n)
 	}
 }
 
-/* Linear interpolation between order statistics (Hyndman & Fan 1996, type 7). */
+/* Linear interpolation between order statistics (Hyndman & Fan 1996, type 7) of sorted gaps. */
 static double
-own_quantile(int32 *gaps, int n)
+own_quantile(const int32 *gaps, int n, double level)
 {
-	double		position = LAPSE_QUANTILE * (n - 1);
+	double		position = level * (n - 1);
 	int			below = (int) floor(position);
 
-	sort_gaps(gaps, n);
 	if (below + 1 >= n)
 		return gaps[n - 1];
 	return gaps[below] + (position - below) * ((double) gaps[below + 1] - gaps[below]);
 }
 
-/* Gaps between a customer's purchase periods, ascending in rows. */
-static double
-count_gaps(PopulationStats *stats, const CvmPurchase *rows, int n_periods)
+/* As cvm.lifecycle_cuts has them (sql/lifecycle.sql). */
+static LifecycleCuts
+lifecycle_cuts(double median, double q75, double q90, double q95)
 {
+	double		cut[4] = {median, q75, fmax(q90, 2 * median), fmax(q95, 3 * median)};
+	LifecycleCuts cuts;
+
+	for (int i = 0; i < 4; i++)
+		cuts.cut[i] = (int32) fmin(floor(cut[i]), PG_INT32_MAX);
+	return cuts;
+}
+
+static LifecycleCuts
+own_cuts(const int32 *gaps, int n)
+{
+	return lifecycle_cuts(own_quantile(gaps, n, 0.5), own_quantile(gaps, n, 0.75), own_quantile(gaps, n, 0.9), own_quantile(gaps, n, LAPSE_QUANTILE));
+}
+
+/* Sorted gaps without one of a length. */
+static void
+take_out(int32 *gaps, int n, int32 gap)
+{
+	int			at = 0;
+
+	while (gaps[at] != gap)
+		at++;
+	memmove(gaps + at, gaps + at + 1, sizeof(int32) * (n - 1 - at));
+}
+
+/* Gaps between a customer's purchase periods, ascending in rows: those of all, and his own rhythm. */
+static void
+count_gaps(PopulationStats *stats, const CvmPurchase *rows, int n_periods, CustomerRecord *record)
+{
+	int			n = n_periods - 1;
+
 	if (stats->scratch_size < n_periods)
 	{
 		stats->scratch_size = Max(n_periods, 64) * 2;
@@ -183,8 +213,18 @@ count_gaps(PopulationStats *stats, const CvmPurchase *rows, int n_periods)
 		stats->gaps[gap_class(gap)]++;
 		stats->scratch_gaps[i - 1] = gap;
 	}
-	stats->n_gaps += n_periods - 1;
-	return n_periods - 1 >= OWN_GAPS ? own_quantile(stats->scratch_gaps, n_periods - 1) : -1;
+	stats->n_gaps += n;
+	if (n > 0)
+		record->last_gap = stats->scratch_gaps[n - 1];
+	if (n < OWN_GAPS)
+		return;
+	sort_gaps(stats->scratch_gaps, n);
+	record->own_gap = own_quantile(stats->scratch_gaps, n, LAPSE_QUANTILE);
+	record->own_cuts = own_cuts(stats->scratch_gaps, n);
+	if (n == OWN_GAPS)
+		return;
+	take_out(stats->scratch_gaps, n, record->last_gap);
+	record->last_gap_cut = own_cuts(stats->scratch_gaps, n - 1).cut[3];
 }
 
 static double
@@ -202,9 +242,9 @@ gap_order_statistic(const PopulationStats *stats, int64 rank)
 }
 
 static double
-population_quantile(const PopulationStats *stats)
+population_quantile(const PopulationStats *stats, double level)
 {
-	double		position = LAPSE_QUANTILE * (stats->n_gaps - 1);
+	double		position = level * (stats->n_gaps - 1);
 	int64		below = (int64) floor(position);
 	double		low = gap_order_statistic(stats, below);
 	double		high = gap_order_statistic(stats, Min(below + 1, stats->n_gaps - 1));
@@ -327,12 +367,12 @@ cvm_count_customer(PopulationStats *stats, CvmPurchase *rows, int n, CustomerRec
 	remember_rows(stats, rows, n);
 	cvm_history_build(&stats->plan->calendar, rows, n, history, &n_periods);
 	population->n_customers++;
-	record->own_gap = -1;
+	record->own_gap = record->last_gap = record->last_gap_cut = record->own_cuts.cut[0] = -1;
 	if (n_periods == 0)
 		return;
 	population->n_buyers += cvm_buys(stats->plan, record);
 	population->n_repeaters += cvm_buys(stats->plan, record) && n_periods > 1;
-	record->own_gap = count_gaps(stats, rows, n_periods);
+	count_gaps(stats, rows, n_periods, record);
 	count_cohort(stats, n, rows, n_periods);
 	append(stats, &stats->recency, history->last_period);
 	append(stats, &stats->frequency, n_periods);
@@ -357,7 +397,11 @@ cvm_population_end(PopulationStats *stats)
 	Population *population = stats->population;
 
 	if (stats->n_gaps > 0)
-		population->gap_quantile = population_quantile(stats);
+	{
+		population->gap_quantile = population_quantile(stats, LAPSE_QUANTILE);
+		population->cuts = lifecycle_cuts(population_quantile(stats, 0.5), population_quantile(stats, 0.75),
+										  population_quantile(stats, 0.9), population->gap_quantile);
+	}
 	cuts(&stats->recency, population->recency_cut);
 	cuts(&stats->frequency, population->frequency_cut);
 	cuts(&stats->monetary, population->monetary_cut);

@@ -78,6 +78,8 @@ typedef struct OwnEntry
 /* The cache is emptied rather than grown beyond this many pairs (56 bytes each). */
 #define MAX_CACHED 1000000
 
+#define LOYAL_PURCHASES 5		/* default of cvm.lifecycle_stage */
+
 #define MAX_MONEY ((int128) 1 << 110)	/* of which four more decimals fit 128 bits */
 #define MAX_REALISED INT64CONST(9000000000000000000)
 
@@ -429,6 +431,33 @@ lapsed(const Valuer *valuer, const CustomerRecord *record)
 	return (double) valuer->plan->as_of_period - record->history.last_period > limit;
 }
 
+/* As cvm.lifecycle_stage has it; NULL where nobody came back, and so nobody's silence says anything. */
+static const char *
+lifecycle_stage(const Valuer *valuer, const CustomerRecord *record)
+{
+	const PurchaseHistory *history = &record->history;
+	const LifecycleCuts *everybody = &valuer->population->cuts;
+	const LifecycleCuts *own = record->own_cuts.cut[0] >= 0 ? &record->own_cuts : everybody;
+	int64		silence;
+
+	if (history->repeat_periods < 0)
+		return record->subscriptions > 0 ? NULL : "prospect";
+	if (everybody->cut[0] < 0)
+		return NULL;
+	silence = (int64) valuer->plan->as_of_period - history->last_period;
+	if (history->repeat_periods == 0 && silence <= own->cut[0])
+		return "new";
+	if (silence > own->cut[3])
+		return "churned";
+	if (silence > own->cut[2])
+		return "lapsed";
+	if (silence > own->cut[1])
+		return "at risk";
+	if (record->last_gap > (record->last_gap_cut >= 0 ? record->last_gap_cut : everybody->cut[3]))
+		return "won back";
+	return history->repeat_periods + 1 >= LOYAL_PURCHASES ? "loyal" : "active";
+}
+
 /* What the purchase models say. */
 static void
 value_purchases(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
@@ -463,7 +492,10 @@ cvm_value(Valuer *valuer, const CustomerRecord *record, CustomerValue *value)
 {
 	memset(value, 0, sizeof(*value));
 	if (!valuer->plan->value_only)
+	{
 		value->realised = realised_of(valuer, record);
+		value->lifecycle_stage = lifecycle_stage(valuer, record);
+	}
 	value->is_lapsed = -1;
 	value->subscriptions = -1;
 	value->status = "excluded"; /* money without a single purchase */

@@ -56,6 +56,28 @@ SELECT count(*) > 5 AS some, bool_and(w.silence_probability < 0.05 AND w.p_alive
 FROM cvm.early_warning('rhythm') w JOIN cvm_rhythm.customer c ON c.customer_id::text = w.customer_id;
 SELECT count(*) AS nobody FROM cvm.early_warning('rhythm', level => 0);
 SELECT * FROM cvm.early_warning('rhythm', level => NULL);
+-- the published stage is that of the function, with everybody's gaps; at several dates, so that every stage is met
+CREATE TABLE stage (as_of timestamptz, customer_id text, published text, computed text);
+DO $$
+DECLARE
+    instant timestamptz;
+BEGIN
+    FOREACH instant IN ARRAY '{2024-03-01,2024-06-15,2024-09-01,2024-11-01,2025-02-01}'::timestamptz[] LOOP
+        CALL cvm.recompute('rhythm', instant);
+        INSERT INTO stage
+        WITH c AS (SELECT o.customer_id, cvm.purchase_history(o.at, o.amount) AS history, cvm.purchase_gaps(o.at, o.amount) AS gaps FROM orders o WHERE o.at <= instant GROUP BY 1),
+             e AS (SELECT cvm.lifecycle_cuts(array_agg(gap)) AS cuts FROM c, unnest(c.gaps) AS gap)
+        SELECT instant, c.customer_id::text, v.lifecycle_stage, cvm.lifecycle_stage(c.history, c.gaps, instant, e.cuts) FROM e, c FULL JOIN cvm_rhythm.customer_value v ON v.customer_id = c.customer_id;
+    END LOOP;
+END $$;
+SELECT count(*) > 1000 AS many, count(*) FILTER (WHERE published IS DISTINCT FROM computed) AS differ FROM stage;
+SELECT published, count(*) > 0 AS met FROM stage GROUP BY 1 ORDER BY 1;
+-- stages as rules of segments
+DELETE FROM cvm_rhythm.segment_rule;
+INSERT INTO cvm_rhythm.segment_rule (position, segment, predicate) VALUES (10, 'Gone', $$lifecycle_stage = 'churned' OR days_silent > 300$$), (20, 'Back', $$lifecycle_stage = 'won back'$$);
+SELECT max(as_of) AS back FROM stage WHERE published = 'won back' \gset
+CALL cvm.recompute('rhythm', :'back');
+SELECT segment, bool_and(segment = CASE WHEN lifecycle_stage = 'churned' OR days_silent > 300 THEN 'Gone' WHEN lifecycle_stage = 'won back' THEN 'Back' ELSE 'unclassified' END) AS as_ruled FROM cvm_rhythm.customer_value GROUP BY 1 ORDER BY 1;
 SELECT cvm.drop_portfolio('rhythm') \g /dev/null
 
 -- ---------- value by churn ----------
