@@ -29,6 +29,8 @@ BEGIN
         FROM (SELECT cvm.spend_purpose(s.purpose) AS purpose, cvm.spent_before(s.amount, s.at, l.last_on, $2) - cvm.spent_before(s.amount, s.at, l.last_on, $1) AS part
               FROM (%s) s, LATERAL (SELECT CASE WHEN s.ended_at = ''infinity'' THEN cvm.endless_spend(s.at) ELSE coalesce(s.ended_at, s.at) END AS last_on) l) o',
         cvm.measure_source('spend', feed.relation, feed.columns, '{at,amount}', feed.time_zone)) INTO spent USING from_on, to_on;
+    -- whatever functions of a view have set
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     RETURN QUERY
     WITH value AS MATERIALIZED (SELECT c.* FROM cvm.current_value(portfolio, from_on, to_on) c),
     borne AS (
