@@ -45,7 +45,7 @@ SQL_MODULES = sql/schema.sql sql/purchase_history.sql sql/model.sql sql/fit.sql 
 	sql/validation.sql sql/drift.sql sql/exchange.sql sql/job.sql sql/interval.sql sql/check.sql sql/view.sql sql/statement.sql sql/forget.sql \
 	sql/value_formula.sql sql/retention.sql sql/concentration.sql sql/evaluation.sql sql/equity_formula.sql \
 	sql/review.sql sql/assignment.sql sql/experiment.sql sql/uplift.sql sql/driver.sql sql/perceived_value.sql \
-	sql/measure.sql sql/survey.sql sql/current_value.sql sql/acquisition.sql sql/cohort.sql sql/cross_sell.sql sql/loyalty.sql \
+	sql/measure.sql sql/survey.sql sql/current_value.sql sql/acquisition.sql sql/contribution.sql sql/cohort.sql sql/cross_sell.sql sql/loyalty.sql \
 	sql/deal.sql sql/contract_retention.sql sql/decision.sql sql/what_if.sql sql/dynamic_equity.sql sql/lifecycle.sql sql/segment.sql \
 	sql/journey_rule.sql sql/journey.sql sql/experiment_results.sql sql/campaign.sql
 DATA_built = sql/cvm--$(EXTVERSION).sql

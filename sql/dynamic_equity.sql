@@ -35,6 +35,8 @@ BEGIN
     FROM (SELECT v.*, bool_or(v.new_customers > 0) OVER (ORDER BY v.period_on) AS begun
           FROM cvm.acquisition(portfolio, from_on, to_on, period) v WHERE v.scope = 'blended' AND v.is_complete) a
     WHERE a.begun;
+    -- whatever functions of a view have set
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     assumption := format('as in the %s complete periods from %s to %s', n, from_on, to_on);
     reason := CASE WHEN n = 0 OR recent_acquisition.new_customers = 0 THEN format('no new customers from %s to %s', from_on, to_on)
                    WHEN spend < 0 THEN format('negative spend from %s to %s', from_on, to_on) END;
@@ -95,6 +97,7 @@ BEGIN
                 HINT = format('Map one with cvm.add_feed, or say how many customers will come and what they cost: cvm.dynamic_equity(%L, new_customers => ''{100, 100}'', acquisition_costs => ''{30, 30}'')', portfolio);
         END IF;
         recent := cvm.recent_acquisition(portfolio, run.as_of, period, periods, cvm.option_text(run.options, 'time_zone', 'UTC'));
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         r.assumption := recent.assumption;
         r.reason := recent.reason;
         new_customers := array_fill(recent.new_customers, ARRAY[periods]);

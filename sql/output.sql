@@ -164,6 +164,7 @@ SELECT d.relation, d.published, d.column_name, d.description FROM (VALUES
     ('loyalty', true, NULL, 'Stays of customers in loyalty tiers that touch the window of report_window, with the days they entered and left. Made where the option reports names it and loyalty_tiers are set.'),
     ('acquisition', true, NULL, 'Customer acquisition cost by month, channel and campaign, against the spend of the same month. Made where the feed spend is mapped.'),
     ('payback', true, NULL, 'Payback and LTV:CAC of the cohorts of each month. Made where the feed spend is mapped.'),
+    ('contribution', true, NULL, 'Net contribution by segment in the window of report_window, after marketing. Made where the feed spend is mapped.'),
     ('contract_retention', true, NULL, 'Customers under contract by month and segment: retention from sets, churn, gross and net revenue retention. Made where the feed subscriptions is mapped.'),
     ('retention_time', true, NULL, 'How long subscriptions last, by segment, as known at the end of the window of report_window. Made where the feed subscriptions is mapped.'),
     ('deals', true, NULL, 'Sales measures by month of the closing and by segment: win rate, deal cycle, deal size, share of discount. Made where the feed deals is mapped.'),

@@ -31,6 +31,7 @@ SELECT r.relation, r.feeds::text[], r.key FROM (VALUES
     ('loyalty', '{purchases}', 'customer, entered_on'),
     ('acquisition', '{spend}', 'period_on, scope, name'),
     ('payback', '{spend}', 'cohort_on'),
+    ('contribution', '{spend}', 'segment'),
     ('contract_retention', '{subscriptions}', 'period_on, segment'),
     ('retention_time', '{subscriptions}', 'segment'),
     ('deals', '{deals}', 'period_on, segment'),

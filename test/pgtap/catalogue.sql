@@ -41,12 +41,12 @@ SELECT validation_id AS annas_validation FROM cvm.validation WHERE portfolio = '
 
 -- nobody writes the numbers, the names, and what the worker keeps; not by INSERT, not by UPDATE
 SELECT is_empty($$SELECT t, c, p FROM (VALUES
-        ('portfolio', '{portfolio_id,created_by,created_at}'::text[]), ('run', '{run_id,job_id,attempt}'), ('fitted_model', '{model_id}'),
+        ('portfolio', '{portfolio_id,created_by,created_at}'::text[]), ('run', '{run_id,job_id,holdout,attempt}'), ('fitted_model', '{model_id}'),
         ('job', '{job_id,created_at,home,attempt,failures,open_run_id,last_run_id}')) AS t(t, columns), unnest(columns) AS c, unnest('{INSERT,UPDATE}'::text[]) AS p
     WHERE has_column_privilege('cvm_test_anna', 'cvm.' || t, c, p)$$, 'no privilege to write what cvm keeps');
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relnamespace = 'cvm'::regnamespace AND c.relkind = 'r' AND a.attname IN ('portfolio', 'run_id', 'model_id', 'validation_id', 'portfolio_id', 'job_id')
-      AND NOT (c.relname = 'promotion' AND a.attname = 'validation_id')
+      AND NOT (c.relname IN ('promotion', 'run') AND a.attname = 'validation_id')
       AND has_column_privilege('cvm_test_anna', c.oid, a.attname, 'UPDATE')$$, 'no row is moved to another portfolio, run or model');
 SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'cvm'::regnamespace AND c.relkind = 'S'
       AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('cvm_test_anna', c.oid, 'UPDATE') END$$, 'nobody sets a sequence');

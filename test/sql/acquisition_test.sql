@@ -98,5 +98,17 @@ SELECT p.cohort_on, p.profit, p.payback_periods, p.is_censored,
 FROM cvm.payback('acq', '2024-01-01', '2024-05-01') p WHERE p.cohort_on = '2024-01-01';
 SELECT cvm.add_feed('acq', 'spend', 'acquisition_test.spend', '{"at": "at", "amount": "channel"}');
 SELECT cvm.add_feed('acq', 'spend', 'acquisition_test.spend', '{"at": "at", "amount": "amont"}');
+-- contribution: January to April spend of 91 + 29 + 44 + 8 = 172 for acquisition and 500 for retention, against 0.6 of what was bought
+SELECT segment, is_total, customers, new_customers, active, revenue, profit, acquisition_spend, retention_spend, net_contribution, round(contribution_per_customer::numeric, 4) AS each, reason
+FROM cvm.contribution('acq', '2024-01-01', '2024-05-01') WHERE is_total;
+SELECT sum(c.acquisition_spend) = 172 AS acquisition, round(sum(c.retention_spend), 6) = 500 AS retention, round(sum(c.net_contribution), 6) = max(t.net_contribution) AS adds_up, count(*) > 1 AS segments,
+       bool_and(c.acquisition_spend = 172.0 * c.new_customers / t.new_customers AND c.retention_spend = 500.0 * c.active / t.active) AS shares
+FROM cvm.contribution('acq', '2024-01-01', '2024-05-01') c, (SELECT * FROM cvm.contribution('acq', '2024-01-01', '2024-05-01') WHERE is_total) t WHERE NOT c.is_total;
+-- in March nobody new: the total bears it, and no segment can
+SELECT is_total, acquisition_spend, retention_spend, net_contribution, reason FROM cvm.contribution('acq', '2024-03-01', '2024-04-01') ORDER BY is_total DESC, customers DESC LIMIT 2;
+SELECT count(*) > 0 AS rows, bool_and(v.net_contribution = c.net_contribution) AS as_function
+FROM cvm_acq.contribution v, cvm_acq.report_window w, LATERAL cvm.contribution('acq', w.from_on, w.to_on) c WHERE c.segment = v.segment AND v.net_contribution IS NOT NULL;
+SELECT * FROM cvm.contribution('acq', '2024-05-01', '2024-01-01');
 SELECT cvm.drop_feed('acq', 'spend'), cvm.drop_portfolio('acq');
+
 DROP SCHEMA acquisition_test CASCADE;
