@@ -114,31 +114,30 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION cvm.encoded_covariates(jsonb) IS 'The column encoding of cvm.fitted_model in rows: attributes and their levels in the order of the covariates; the reference of a category is no covariate, and a number has no level. No rows of what is no array.';
 
-CREATE FUNCTION cvm.covariate_effects(portfolio text)
-RETURNS TABLE (covariate text, process text, parameter text, coefficient float8, standard_error float8, z float8, p_value float8)
-LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    run record := cvm.published_run(portfolio);
-    published bigint;
-    found cvm.covariate_model;
-BEGIN
-    EXECUTE format('SELECT p.purchase_model_id FROM %I.published p', run.output_schema) INTO published;
-    found := (SELECT m.covariates FROM cvm.fitted_model m WHERE m.portfolio = covariate_effects.portfolio AND m.model_id = published);
-    RETURN QUERY SELECT c.* FROM cvm.coefficients(found) c;
-END $$;
-COMMENT ON FUNCTION cvm.covariate_effects(text) IS 'The coefficients of the model behind a portfolio''s published scores, as cvm.coefficients has them; no rows if it has none. 42704 unknown portfolio, 42501 not permitted, 55000 before the first recompute.';
-
-CREATE FUNCTION cvm.covariate_test(portfolio text, OUT statistic float8, OUT degrees_of_freedom integer, OUT p_value float8)
+CREATE FUNCTION cvm.published_covariates(portfolio text) RETURNS cvm.covariate_model
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run record := cvm.published_run(portfolio);
     published bigint;
-    found cvm.covariate_model;
 BEGIN
     EXECUTE format('SELECT p.purchase_model_id FROM %I.published p', run.output_schema) INTO published;
-    found := (SELECT m.covariates FROM cvm.fitted_model m WHERE m.portfolio = covariate_test.portfolio AND m.model_id = published);
-    SELECT t.* INTO statistic, degrees_of_freedom, p_value FROM cvm.likelihood_ratio_test(found) t;
+    RETURN (SELECT m.covariates FROM cvm.fitted_model m WHERE m.portfolio = published_covariates.portfolio AND m.model_id = published);
 END $$;
+COMMENT ON FUNCTION cvm.published_covariates(text) IS 'The model with covariates behind a portfolio''s published scores, for cvm.coefficients, cvm.model_for and cvm.likelihood_ratio_test; NULL if it has none. 42704 unknown portfolio, 42501 not permitted, 55000 before the first recompute.';
+
+CREATE FUNCTION cvm.covariate_effects(portfolio text)
+RETURNS TABLE (covariate text, process text, parameter text, coefficient float8, standard_error float8, z float8, p_value float8)
+LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+    SELECT c.* FROM cvm.coefficients(cvm.published_covariates(portfolio)) c;
+END;
+COMMENT ON FUNCTION cvm.covariate_effects(text) IS 'The coefficients of the model behind a portfolio''s published scores, as cvm.coefficients has them; no rows if it has none. 42704 unknown portfolio, 42501 not permitted, 55000 before the first recompute.';
+
+CREATE FUNCTION cvm.covariate_test(portfolio text, OUT statistic float8, OUT degrees_of_freedom integer, OUT p_value float8)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT t.* FROM (VALUES (1)) AS one LEFT JOIN LATERAL cvm.likelihood_ratio_test(cvm.published_covariates(portfolio)) t ON true;
+END;
 COMMENT ON FUNCTION cvm.covariate_test(text) IS 'Likelihood-ratio test of the covariates of the model behind a portfolio''s published scores against the same model without them, as cvm.likelihood_ratio_test has it; NULL if it has none. Errors as of cvm.covariate_effects.';
 
 CREATE FUNCTION cvm.check_attributes(portfolio text) RETURNS TABLE (level text, finding text, hint text)
