@@ -681,9 +681,9 @@ cvm_summarise(const RecomputePlan *plan, int64 run_id, MemoryContext context, Po
 	if (population->purchases_read > population->after_as_of ||
 		population->subscriptions_read > population->subscriptions_after_as_of)
 	{
-		check_output(summary);
 		if (population->attributes)
 			receive(summary, plan->attributes.query, "attributes feed", start_attributes, receive_attributes);
+		check_output(summary);
 		receive(summary, prior_query(plan), "segments of the published run", start_prior, receive_prior);
 		receive(summary, psprintf("SELECT f.customer_id FROM %s AS f", cvm_quote(plan, "forgotten")),
 				"forgotten customers", start_forgotten, receive_forgotten);

@@ -181,6 +181,12 @@ CALL cvm.validate('shop', '280 days', '2024-01-01 00:00+00', '[{"covariates": {"
 SELECT name, verdict, reason FROM cvm.validations WHERE portfolio = 'shop' AND kind = 'model' ORDER BY validation_id DESC, position LIMIT 2;
 SELECT cvm.alter_portfolio('shop', '{"covariates": {"level": "both"}}') \g /dev/null
 CALL cvm.recompute('shop', '2024-01-01 00:00+00');
+-- a feed that drops its portfolio: an error, and the portfolio stays
+CREATE FUNCTION dropped() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM cvm.drop_portfolio('shop', "cascade" => true); RETURN ''; END $$;
+CREATE VIEW dropping AS SELECT id, CASE WHEN id = 700 THEN attribute_test.dropped() ELSE '' END || id % 3 AS level FROM person;
+SELECT cvm.add_feed('shop', 'attributes', 'attribute_test.dropping', '{"customer": "id", "level": "level"}');
+CALL cvm.recompute('shop', '2024-01-01 00:00+00');
+SELECT count(*) FROM cvm.portfolio WHERE portfolio = 'shop';
 -- a feed without attributes
 SELECT cvm.add_feed('shop', 'attributes', 'attribute_test.many', '{"customer": "id"}');
 \set VERBOSITY default
