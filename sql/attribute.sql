@@ -114,29 +114,28 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION cvm.encoded_covariates(jsonb) IS 'The column encoding of cvm.fitted_model in rows: attributes and their levels in the order of the covariates; the reference of a category is no covariate, and a number has no level. No rows of what is no array.';
 
-CREATE FUNCTION cvm.published_covariates(portfolio text) RETURNS cvm.covariate_model
+CREATE FUNCTION cvm.published_covariates(portfolio text, OUT model_id bigint, OUT covariates cvm.covariate_model)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run record := cvm.published_run(portfolio);
-    published bigint;
 BEGIN
-    EXECUTE format('SELECT p.purchase_model_id FROM %I.published p', run.output_schema) INTO published;
-    RETURN (SELECT m.covariates FROM cvm.fitted_model m WHERE m.portfolio = published_covariates.portfolio AND m.model_id = published);
+    EXECUTE format('SELECT p.purchase_model_id FROM %I.published p', run.output_schema) INTO model_id;
+    covariates := (SELECT m.covariates FROM cvm.fitted_model m WHERE m.portfolio = published_covariates.portfolio AND m.model_id = published_covariates.model_id);
 END $$;
-COMMENT ON FUNCTION cvm.published_covariates(text) IS 'The model with covariates behind a portfolio''s published scores, for cvm.coefficients, cvm.model_for and cvm.likelihood_ratio_test; NULL if it has none. 42704 unknown portfolio, 42501 not permitted, 55000 before the first recompute.';
+COMMENT ON FUNCTION cvm.published_covariates(text) IS 'The purchase model and its covariates behind a portfolio''s published scores, for cvm.coefficients, cvm.model_for and cvm.likelihood_ratio_test; NULL if it has none. 42704 unknown portfolio, 42501 not permitted, 55000 before the first recompute.';
 
 CREATE FUNCTION cvm.covariate_effects(portfolio text)
 RETURNS TABLE (covariate text, process text, parameter text, coefficient float8, standard_error float8, z float8, p_value float8)
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
-    SELECT c.* FROM cvm.coefficients(cvm.published_covariates(portfolio)) c;
+    SELECT c.* FROM cvm.coefficients((cvm.published_covariates(portfolio)).covariates) c;
 END;
 COMMENT ON FUNCTION cvm.covariate_effects(text) IS 'The coefficients of the model behind a portfolio''s published scores, as cvm.coefficients has them; no rows if it has none. 42704 unknown portfolio, 42501 not permitted, 55000 before the first recompute.';
 
 CREATE FUNCTION cvm.covariate_test(portfolio text, OUT statistic float8, OUT degrees_of_freedom integer, OUT p_value float8)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT t.* FROM (VALUES (1)) AS one LEFT JOIN LATERAL cvm.likelihood_ratio_test(cvm.published_covariates(portfolio)) t ON true;
+    SELECT t.* FROM (VALUES (1)) AS one LEFT JOIN LATERAL cvm.likelihood_ratio_test((cvm.published_covariates(portfolio)).covariates) t ON true;
 END;
 COMMENT ON FUNCTION cvm.covariate_test(text) IS 'Likelihood-ratio test of the covariates of the model behind a portfolio''s published scores against the same model without them, as cvm.likelihood_ratio_test has it; NULL if it has none. Errors as of cvm.covariate_effects.';
 
