@@ -119,6 +119,31 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cvm.complete_specification(jsonb, jsonb) IS 'A specification with what it leaves out taken from the options; 22023 if it is not one.';
 
+-- ---------- what is published ----------
+
+CREATE FUNCTION cvm.published_run(portfolio text, OUT output_schema text, OUT run_id bigint, OUT as_of timestamptz, OUT margin float8,
+    OUT purchase_model cvm.model, OUT has_covariates boolean, OUT retention_model cvm.model, OUT options jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present cvm.portfolio := cvm.own_portfolio(portfolio);
+    wanted bigint;
+    wanted_retention bigint;
+BEGIN
+    output_schema := present.output_schema;
+    options := present.options;
+    EXECUTE format('SELECT p.run_id, p.as_of, p.margin, p.purchase_model_id, p.retention_model_id FROM %I.published p', output_schema)
+        INTO run_id, as_of, margin, wanted, wanted_retention;
+    IF run_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('portfolio "%s" has no published numbers', portfolio),
+            HINT = format('CALL cvm.recompute(%L);', portfolio);
+    END IF;
+    SELECT m.model, m.covariates IS NOT NULL INTO purchase_model, has_covariates FROM cvm.fitted_model m WHERE m.portfolio = published_run.portfolio AND m.model_id = wanted;
+    SELECT m.model INTO retention_model FROM cvm.fitted_model m WHERE m.portfolio = published_run.portfolio AND m.model_id = wanted_retention;
+END $$;
+COMMENT ON FUNCTION cvm.published_run(text) IS
+'What stands behind a portfolio''s published numbers: schema, run, instant, margin, purchase and retention model (NULL without), and the options of the portfolio. 42704 unknown portfolio, 42501 not permitted, 55000 before the first recompute.';
+
 -- ---------- promote, roll back, unpin ----------
 
 -- What was live together: of the last run that scored with the model, else as they were fitted.

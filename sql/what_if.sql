@@ -23,29 +23,6 @@ CREATE AGGREGATE cvm.discounted_spend(model cvm.model, history cvm.purchase_hist
 COMMENT ON AGGREGATE cvm.discounted_spend(cvm.model, cvm.purchase_history, timestamptz, float8, float8, float8, float8, float8) IS
 'Sum over customers of weight x cvm.discounted_purchases_if_alive; with P(alive) x expected spend as weight, and times the margin, their residual value. Computed once per pair of repeat periods and age, interpolated over ages to 1e-12 where there are many, and so far faster than the function row by row. model, as_of, rate, horizon (Infinity: none), retention and frequency are those of the group''s first row. Rows without history, purchase or weight are left out; NULL for no rows. 22023 for histories of different periods or time zones and weights that are not finite; else as the function.';
 
-CREATE FUNCTION cvm.published_run(portfolio text, OUT output_schema text, OUT run_id bigint, OUT as_of timestamptz, OUT margin float8,
-    OUT purchase_model cvm.model, OUT has_covariates boolean, OUT retention_model cvm.model, OUT options jsonb)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    present cvm.portfolio := cvm.own_portfolio(portfolio);
-    wanted bigint;
-    wanted_retention bigint;
-BEGIN
-    output_schema := present.output_schema;
-    options := present.options;
-    EXECUTE format('SELECT p.run_id, p.as_of, p.margin, p.purchase_model_id, p.retention_model_id FROM %I.published p', output_schema)
-        INTO run_id, as_of, margin, wanted, wanted_retention;
-    IF run_id IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('portfolio "%s" has no published numbers', portfolio),
-            HINT = format('CALL cvm.recompute(%L);', portfolio);
-    END IF;
-    SELECT m.model, m.covariates IS NOT NULL INTO purchase_model, has_covariates FROM cvm.fitted_model m WHERE m.portfolio = published_run.portfolio AND m.model_id = wanted;
-    SELECT m.model INTO retention_model FROM cvm.fitted_model m WHERE m.portfolio = published_run.portfolio AND m.model_id = wanted_retention;
-END $$;
-COMMENT ON FUNCTION cvm.published_run(text) IS
-'What stands behind a portfolio''s published numbers: schema, run, instant, margin, purchase and retention model (NULL without), and the options of the portfolio. 42704 unknown portfolio, 42501 not permitted, 55000 before the first recompute.';
-
 CREATE FUNCTION cvm.interval_units(span interval, unit interval) RETURNS float8
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (WITH m AS (SELECT (extract(year FROM span) * 12 + extract(month FROM span))::integer AS months)

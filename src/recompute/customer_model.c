@@ -45,7 +45,7 @@ struct CovariateFit
 	double		gradient;
 	const char *beyond;			/* attribute at which there were too many covariates, or NULL */
 	int			n_items;
-	EncodedItem	   *item;			/* a category's levels together, the reference first */
+	EncodedItem *item;			/* a category's levels together, the reference first */
 	cvm_covariate_fit *fresh;	/* not recorded yet; NULL if it was loaded */
 };
 
@@ -272,7 +272,7 @@ static void
 add_item(CovariateFit *fit, const char *attribute, const char *level, bool is_reference, int process)
 {
 	CovariateNames *names = &fit->model.names;
-	EncodedItem	   *item = &fit->item[fit->n_items++];
+	EncodedItem *item = &fit->item[fit->n_items++];
 
 	*item = (EncodedItem) {pstrdup(attribute), level ? pstrdup(level) : NULL, is_reference ? REFERENCE : names->n};
 	if (is_reference)

@@ -63,6 +63,18 @@ static const struct
 	{"rfm_cell", "cvm.rfm(recency_score, frequency_score, monetary_score)::pg_catalog.text"}
 };
 
+/* Columns of score that a rule decides, or that are not published. */
+static bool
+is_inner(const char *name)
+{
+	static const char *const inner[] = {"run_id", "segment", "since", "changes", "purchase_weight"};
+
+	for (int i = 0; i < lengthof(inner); i++)
+		if (strcmp(name, inner[i]) == 0)
+			return true;
+	return false;
+}
+
 /* The names that a rule may use, for a hint: not those of what it decides. */
 static char *
 column_names(Relation score)
@@ -75,8 +87,7 @@ column_names(Relation score)
 	{
 		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
 
-		if (!TupleDescAttr(desc, i)->attisdropped &&
-			strcmp(name, "run_id") != 0 && strcmp(name, "segment") != 0 && strcmp(name, "since") != 0 && strcmp(name, "changes") != 0 && strcmp(name, "purchase_weight") != 0)
+		if (!TupleDescAttr(desc, i)->attisdropped && !is_inner(name))
 			appendStringInfo(&names, "%s, ", name);
 	}
 	for (int i = 0; i < lengthof(value_columns); i++)
